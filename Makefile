@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# make                      build/debug/alcove
+# make VARIANT=release      also: asan tsan cov fuzz
+# make check                unit tests of the variant; ./check at the top runs everything
+# make headers tidy         style, as tests
+# make bench                benchmarks, in the lab where they need one
+# make install DESTDIR= PREFIX=/usr/local
+#
+# WERROR=1 turns warnings into errors.
+
+VARIANT ?= debug
+O := build/$(VARIANT)
+PREFIX ?= /usr/local
+
+CC ?= gcc
+PKG_CONFIG ?= pkg-config
+# Packages of the program, and those only the tests need.
+PACKAGES := liburing libfdt libseccomp
+TEST_PACKAGES := check
+
+WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wundef -Wvla \
+	-Wformat=2 -Wcast-qual -Wconversion -Wpointer-arith -Wwrite-strings -Wredundant-decls
+
+FLAGS.debug := -O1
+FLAGS.release := -O2 -D_FORTIFY_SOURCE=2
+FLAGS.asan := -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+FLAGS.tsan := -O1 -fsanitize=thread
+FLAGS.cov := -O0 --coverage
+FLAGS.fuzz := -O1 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
+
+ifeq ($(FLAGS.$(VARIANT)),)
+$(error unknown VARIANT '$(VARIANT)'; one of debug release asan tsan cov fuzz)
+endif
+ifeq ($(VARIANT),fuzz)
+CC := clang
+endif
+
+# Kernel headers newer than the system's, put there by tests/lab/fetch uapi.
+UAPI := $(wildcard build/uapi)
+
+override CPPFLAGS += -D_GNU_SOURCE -I. $(UAPI:%=-isystem %) \
+	$(shell $(PKG_CONFIG) --cflags $(PACKAGES) 2>/dev/null)
+override CFLAGS += -g -std=gnu17 -pthread -fstack-protector-strong -fPIE $(WARN) \
+	$(FLAGS.$(VARIANT)) $(if $(WERROR),-Werror)
+override LDFLAGS += -pthread -pie -Wl,-z,relro,-z,now \
+	$(filter -fsanitize=% --coverage,$(filter-out -fsanitize=fuzzer%,$(FLAGS.$(VARIANT))))
+ifeq ($(VARIANT),fuzz)
+override LDFLAGS += -fsanitize=address,undefined
+endif
+LDLIBS := $(shell $(PKG_CONFIG) --libs $(PACKAGES) 2>/dev/null) -linih
+
+SRC := $(filter-out vmm/main.c,$(wildcard vmm/*.c memory/*.c devices/*.c boot/*.c))
+FAKE_SRC := $(wildcard tests/fake/*.c)
+UNIT_SRC := $(wildcard tests/unit/test_*.c)
+FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
+BENCH_SRC := $(wildcard tests/bench/bench_*.c)
+HEADERS := $(wildcard vmm/*.h memory/*.h devices/*.h boot/*.h tests/fake/*.h)
+
+UNIT := $(UNIT_SRC:tests/unit/%.c=$O/unit/%)
+FUZZ := $(FUZZ_SRC:tests/fuzz/%.c=$O/fuzz/%)
+BENCH := $(BENCH_SRC:tests/bench/%.c=$O/bench/%)
+
+.PHONY: all check headers tidy fuzz fuzz-smoke bench install clean
+.DELETE_ON_ERROR:
+.SECONDARY:
+
+all: $O/alcove
+
+$O/alcove: $O/vmm/main.o $O/libalcove.a
+	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+$O/libalcove.a: $(SRC:%.c=$O/%.o)
+	rm -f $@ && $(AR) rcs $@ $^
+
+$O/libfake.a: $(FAKE_SRC:%.c=$O/%.o)
+	rm -f $@ && $(AR) rcs $@ $^
+
+$O/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+$O/unit/%: $O/tests/unit/%.o $O/libfake.a $O/libalcove.a
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS) $(shell $(PKG_CONFIG) --libs $(TEST_PACKAGES))
+
+$O/bench/%: $O/tests/bench/%.o $O/libfake.a $O/libalcove.a
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+$O/fuzz/%: $O/tests/fuzz/%.o $O/libfake.a $O/libalcove.a
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LDLIBS)
+
+-include $(wildcard $O/*/*.d $O/*/*/*.d)
+
+# Unit tests print TAP; tests/unit/run bounds each in time and passes its lines on.
+check: $(UNIT)
+	tests/unit/run $(UNIT)
+
+# Each header compiles alone.
+headers:
+	@for h in $(HEADERS); do \
+		$(CC) $(CPPFLAGS) -std=gnu17 $(WARN) -Werror -fsyntax-only -x c $$h || exit 1; \
+	done
+
+tidy: compile_commands.json
+	tests/tidy.sh
+
+fuzz: $(if $(filter fuzz,$(VARIANT)),$(FUZZ),)
+	$(if $(filter fuzz,$(VARIANT)),,$(MAKE) VARIANT=fuzz fuzz)
+
+# A short run of every fuzz target from its corpus.
+fuzz-smoke: fuzz
+	tests/fuzz/run build/fuzz/fuzz
+
+# One line per source; the same flags as the debug build.
+compile_commands.json: Makefile $(SRC) vmm/main.c $(FAKE_SRC) $(UNIT_SRC)
+	@{ sep='['; for f in $(SRC) vmm/main.c $(FAKE_SRC) $(UNIT_SRC); do \
+		printf '%s{"directory":"%s","file":"%s","command":"%s"}' "$$sep" "$(CURDIR)" "$$f" \
+			'$(CC) $(subst ",\",$(CPPFLAGS) $(CFLAGS)) -c '"$$f"; sep=','; \
+	done; echo ']'; } > $@
+
+clean:
+	rm -rf build/debug build/release build/asan build/tsan build/cov build/fuzz compile_commands.json

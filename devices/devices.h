@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Devices and the buses they sit on.
+ *
+ * Threads: vCPU threads enter through bus_read and bus_write, at any time and several at once. All
+ * I/O and all virtqueues are served by one thread, that of the loop. A device guards what both touch
+ * with one mutex of its own, and calls neither a bus nor another device while it holds it.
+ *
+ * A device is made stopped and configured (`*_new`), and freed (`*_free`, accepts NULL) after the loop
+ * and all vCPUs have stopped. Guest input can never fail a device: it is answered as hardware would
+ * (all ones, ignored writes, DEVICE_NEEDS_RESET).
+ */
+#ifndef DEVICES_DEVICES_H
+#define DEVICES_DEVICES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "vmm/range.h"
+
+struct err;
+struct guest_memory;
+struct host;
+struct layout;
+
+/* --- Bus: port I/O or MMIO addresses to handlers --- */
+
+/*
+ * @offset: from the start of the registered range.
+ * @size_bytes: 1, 2, 4 or 8; the access lies wholly inside the range. Little endian.
+ */
+struct bus_ops {
+	uint64_t (*read)(void *device, uint64_t offset, unsigned int size_bytes);
+	void (*write)(void *device, uint64_t offset, uint64_t value, unsigned int size_bytes);
+};
+
+struct bus;
+
+/* Returns 0 or -ENOMEM. */
+int bus_new(struct bus **ret_bus);
+void bus_free(struct bus *bus);
+
+/**
+ * Give [range) to a device. A handler may call this for ranges other than its own (a PCI device
+ * whose BAR the guest moves).
+ *
+ * Returns 0, -EEXIST (overlaps), -EINVAL (empty), -ENOMEM; on error nothing changed.
+ */
+int bus_add(struct bus *bus, struct range range, const struct bus_ops *ops, void *device);
+
+/**
+ * Take the range that starts at @start back. When it returns, no handler of it runs any more, so
+ * the caller holds no lock that such a handler takes.
+ */
+void bus_remove(struct bus *bus, uint64_t start);
+
+/**
+ * One access by a vCPU, @size_bytes 1, 2, 4 or 8. An address nobody owns, or an access that crosses
+ * the end of a range, reads all ones and ignores writes.
+ */
+uint64_t bus_read(struct bus *bus, uint64_t address, unsigned int size_bytes);
+void bus_write(struct bus *bus, uint64_t address, uint64_t value, unsigned int size_bytes);
+
+/* --- Loop: one thread, one io_uring --- */
+
+struct loop;
+struct iovec;
+
+/*
+ * One operation in flight, embedded in its owner's request. The owner keeps it in place until @done
+ * has been called, which happens exactly once per successful submission, on the loop's thread.
+ *
+ * @result: as the system call would return it, or -errno.
+ */
+struct loop_op {
+	void (*done)(struct loop_op *op, int result);
+	struct loop_op *next; /* owned by the loop: waiting for room in the ring */
+};
+
+/* Returns 0, or -errno with @err (io_uring missing or forbidden, and the cure). */
+int loop_new(struct loop **ret_loop, struct err *err);
+/* After loop_run returned. Cancels and collects what is still in flight. Accepts NULL. */
+void loop_free(struct loop *loop);
+
+/* Serve events until loop_stop. Returns 0, or -errno when the ring itself failed. */
+int loop_run(struct loop *loop);
+/* Any thread, any number of times; async-signal-safe. */
+void loop_stop(struct loop *loop);
+
+/*
+ * Submissions: on the loop's thread, or before loop_run. They cannot fail: a full ring queues the
+ * operation, an error arrives in @done. Buffers (and @iov itself) stay valid until then.
+ */
+void loop_readv(struct loop *loop, struct loop_op *op, int fd, const struct iovec *iov,
+		unsigned int n_iov, uint64_t offset);
+void loop_writev(struct loop *loop, struct loop_op *op, int fd, const struct iovec *iov,
+		 unsigned int n_iov, uint64_t offset);
+void loop_fdatasync(struct loop *loop, struct loop_op *op, int fd);
+/* @mode: FALLOC_FL_*; works on files and block devices. */
+void loop_fallocate(struct loop *loop, struct loop_op *op, int fd, int mode, uint64_t offset,
+		    uint64_t size_bytes);
+/* One shot; @done gets the poll(2) events or -errno. */
+void loop_poll(struct loop *loop, struct loop_op *op, int fd, unsigned int events);
+/* One shot; @done gets 0 when @after_ns have passed. */
+void loop_timer(struct loop *loop, struct loop_op *op, uint64_t after_ns);
+/* Ask @op to end early; its @done comes all the same, with -ECANCELED if it had not happened. */
+void loop_cancel(struct loop *loop, struct loop_op *op);
+
+/*
+ * Call @fn on the loop's thread, once, soon. Any thread. @post stays in place until then; posting
+ * one that is already posted does nothing.
+ */
+struct loop_post {
+	void (*fn)(struct loop_post *post);
+	struct loop_post *next; /* owned by the loop */
+	bool posted;		/* owned by the loop */
+};
+
+void loop_post(struct loop *loop, struct loop_post *post);
+
+/* --- Interrupts --- */
+
+/* Where message-signalled interrupts go: KVM_SIGNAL_MSI on @vm. */
+struct msi_sink {
+	struct host *host;
+	int vm;
+};
+
+/* --- PCI: bus 0 of segment 0, endpoints only --- */
+
+struct pci_host;
+struct pci_device;
+
+struct pci_device_info {
+	uint16_t vendor_id;
+	uint16_t device_id;
+	uint16_t subsystem_vendor_id;
+	uint16_t subsystem_id;
+	uint8_t revision;
+	uint32_t class_code; /* 24 bits: class, subclass, interface */
+};
+
+#define PCI_BAR_UNMAPPED UINT64_MAX
+
+/* A memory BAR. Handlers run without any lock of the PCI code; offsets count from the BAR's start. */
+struct pci_bar_ops {
+	struct bus_ops access;
+	/* The guest placed the BAR at @gpa, or turned decoding off (PCI_BAR_UNMAPPED). May be NULL. */
+	void (*moved)(void *owner, unsigned int bar, gpa_t gpa);
+};
+
+/*
+ * Bytes of configuration space that a device answers itself (a window in a capability).
+ * @offset: from the start of the capability.
+ */
+struct pci_config_ops {
+	uint32_t (*read)(void *owner, unsigned int offset, unsigned int size_bytes);
+	void (*write)(void *owner, unsigned int offset, uint32_t value,
+		      unsigned int size_bytes);
+};
+
+int pci_device_new(const struct pci_device_info *info, struct pci_device **ret_device);
+void pci_device_free(struct pci_device *device);
+
+/* A 64-bit, non-prefetchable memory BAR in registers @bar and @bar + 1. @size_bytes: a power of two, at least a granule. */
+int pci_device_add_bar(struct pci_device *device, unsigned int bar, uint64_t size_bytes,
+		       const struct pci_bar_ops *ops, void *owner);
+
+/**
+ * Append a capability. @body: what follows id and next pointer, read-only to the guest.
+ *
+ * @ops: answers accesses to bytes at or beyond @ops_offset (from the capability's start); may be NULL.
+ * Returns its offset in configuration space, or -ENOSPC.
+ */
+int pci_device_add_capability(struct pci_device *device, uint8_t id, const void *body,
+			      size_t body_bytes, const struct pci_config_ops *ops,
+			      unsigned int ops_offset, void *owner);
+
+/* MSI-X with @n_vectors (1..2048), table and pending bits in a BAR of their own at @bar. */
+int pci_device_add_msix(struct pci_device *device, unsigned int bar, unsigned int n_vectors,
+			const struct msi_sink *sink);
+
+/* Any thread. Masked vectors become pending and fire when the guest unmasks them. */
+void pci_device_raise_msix(struct pci_device *device, unsigned int vector);
+
+/* Is bus mastering on? A device does no DMA and raises nothing while it is off. */
+bool pci_device_is_master(const struct pci_device *device);
+
+/* ECAM on @mmio, mechanism #1 on @pio; a host bridge at 00.0. */
+int pci_host_new(struct bus *mmio, struct bus *pio, const struct layout *layout,
+		 struct pci_host **ret_host);
+/* Frees no device. */
+void pci_host_free(struct pci_host *host);
+
+/**
+ * Plug @device into the next free slot and give its BARs addresses (decoding stays off), before
+ * any vCPU runs. Returns the slot, -ENOSPC.
+ */
+int pci_host_add(struct pci_host *host, struct pci_device *device);
+
+/* --- What devices tell the machine --- */
+
+enum machine_event {
+	MACHINE_POWER_OFF, /* the guest turned itself off */
+	MACHINE_RESET,	   /* the guest asked for a reset */
+	MACHINE_PANIC,	   /* pvpanic: the guest kernel crashed */
+	MACHINE_EXIT,	   /* debug-exit: @code is what the guest wrote, 0..255 */
+	MACHINE_QUIT,	   /* the operator typed the escape sequence */
+};
+
+/* Any thread; the first event wins. Must not block. */
+struct machine_sink {
+	void (*raise)(void *machine, enum machine_event event, unsigned int code);
+	void *machine;
+};
+
+/* --- Platform devices --- */
+
+/* Edge-triggered interrupt pins, delivered as MSIs (the split irqchip has no IOAPIC in the kernel). */
+struct ioapic;
+int ioapic_new(struct bus *mmio, const struct msi_sink *sink, struct ioapic **ret_ioapic);
+void ioapic_free(struct ioapic *ioapic);
+/* A rising and falling edge on @pin. Any thread. */
+void ioapic_pulse(struct ioapic *ioapic, unsigned int pin);
+
+/*
+ * The operator's end of a serial line or virtio console: a terminal, a file or nothing.
+ *
+ * Output never blocks the guest: what the other end does not take is kept in a bounded buffer, the
+ * rest is dropped and counted. On a terminal, Ctrl-A x raises MACHINE_QUIT, Ctrl-A c shows help,
+ * Ctrl-A Ctrl-A sends Ctrl-A.
+ */
+struct console;
+
+struct console_user {
+	/* Input has arrived: take it with console_read. On the loop's thread. */
+	void (*readable)(struct console_user *user);
+};
+
+/**
+ * @input_fd: -1 for none. @output_fd: -1 for none. Not closed by console_free.
+ * @escape: look for Ctrl-A in the input.
+ */
+int console_new(struct loop *loop, int input_fd, int output_fd, bool escape,
+		const struct machine_sink *sink, struct console **ret_console);
+/* Flushes what the output takes within a bounded time. */
+void console_free(struct console *console);
+/* Who gets the input; at most one user. Before loop_run. */
+void console_set_user(struct console *console, struct console_user *user);
+/* Any thread; never blocks. */
+void console_write(struct console *console, const void *bytes, size_t size_bytes);
+/* On any thread. Returns how many bytes were taken, 0 when there are none. */
+size_t console_read(struct console *console, void *buffer, size_t size_bytes);
+
+/* A 16550A at PLATFORM_SERIAL_PORT. @console: may be NULL (output is dropped). */
+struct serial;
+int serial_new(struct bus *pio, struct ioapic *ioapic, struct loop *loop,
+	       struct console *console, struct serial **ret_serial);
+void serial_free(struct serial *serial);
+
+/* Power registers, i8042 reset pulse, pvpanic and debug-exit port. */
+struct power;
+int power_new(struct bus *pio, struct bus *mmio, const struct machine_sink *sink,
+	      struct power **ret_power);
+void power_free(struct power *power);
+
+/* --- virtio over PCI --- */
+
+/* What every virtio device is given. */
+struct virtio_env {
+	struct host *host; /* for ioeventfds on @vm */
+	int vm;
+	struct guest_memory *memory;
+	struct loop *loop;
+	struct pci_host *pci;
+	struct msi_sink msi;
+};
+
+struct virtio_blk_config {
+	const char *path;   /* raw file or block device */
+	const char *serial; /* at most 20 bytes; NULL: none */
+	bool readonly;
+	bool direct;	       /* O_DIRECT */
+	unsigned int n_queues; /* 1..16 */
+};
+
+struct virtio_blk;
+int virtio_blk_new(const struct virtio_env *env, const struct virtio_blk_config *config,
+		   struct virtio_blk **ret_blk, struct err *err);
+void virtio_blk_free(struct virtio_blk *blk);
+
+struct virtio_console;
+int virtio_console_new(const struct virtio_env *env, struct console *console,
+		       struct virtio_console **ret_virtio_console, struct err *err);
+void virtio_console_free(struct virtio_console *virtio_console);
+
+struct virtio_rng;
+int virtio_rng_new(const struct virtio_env *env, struct virtio_rng **ret_rng, struct err *err);
+void virtio_rng_free(struct virtio_rng *rng);
+
+#endif

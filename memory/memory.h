@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Guest memory: where it lies in the guest's address space, what holds its bytes, and the only
+ * ways by which the rest of Alcove reaches it.
+ *
+ * Nobody keeps a pointer into guest memory. Devices copy small things (guest_read, guest_write) or
+ * borrow a range for the time of one I/O request (guest_borrow, guest_return), so that the memory
+ * subsystem always knows who uses which page.
+ *
+ * The guest can write its memory at any time: copy once, then check the copy.
+ */
+#ifndef MEMORY_MEMORY_H
+#define MEMORY_MEMORY_H
+
+#include <stddef.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+
+#include "vmm/range.h"
+
+struct err;
+struct host;
+
+/* --- Layout: pure --- */
+
+enum {
+	LAYOUT_RAM_RANGES_MAX =
+		3, /* below the hole, above 4 GiB, above the HyperTransport range */
+};
+
+/* The guest's physical address space. Fixed addresses are in vmm/platform.h. */
+struct layout {
+	struct range ram[LAYOUT_RAM_RANGES_MAX]; /* ascending, disjoint, none empty */
+	unsigned int n_ram;
+	uint64_t ram_bytes;  /* sum of the above */
+	struct range mmio32; /* window for 32-bit BARs */
+	struct range ecam;   /* PCI configuration space */
+	struct range mmio64; /* window for 64-bit BARs, above all RAM */
+};
+
+enum {
+	LAYOUT_RAM_BYTES_MIN = 16 << 20,
+};
+
+/**
+ * Lay RAM of @ram_bytes and the PCI windows out.
+ *
+ * @ram_bytes: a multiple of the granule, at least LAYOUT_RAM_BYTES_MIN.
+ * @gpa_bits: width of a guest-physical address, from CPUID 0x80000008.
+ * Returns 0; -EINVAL (size too small or no multiple); -E2BIG (does not fit @gpa_bits), with @err set
+ * and @ret_layout untouched.
+ */
+int layout_init(struct layout *ret_layout, uint64_t ram_bytes, unsigned int gpa_bits,
+		struct err *err);
+
+/* --- Guest memory --- */
+
+struct guest_memory;
+
+/**
+ * Make RAM and its memslots in @vm: guest_memfd MMAP|INIT_SHARED, one file per RAM range.
+ *
+ * Returns 0; -EOPNOTSUPP (the kernel lacks mmap-able guest_memfd), -ENOMEM, -errno, with @err naming
+ * the cure; nothing is left behind then.
+ */
+int guest_memory_new(struct host *host, int vm, const struct layout *layout,
+		     struct guest_memory **ret_memory, struct err *err);
+
+/* After every vCPU and device is gone. Accepts NULL. Deletes no memslot: the VM goes next. */
+void guest_memory_free(struct guest_memory *memory);
+
+/**
+ * Copy out of, or into, guest memory; ranges may cross RAM ranges only where those touch.
+ *
+ * Any thread. Returns 0, or -EFAULT when any byte of [gpa, gpa + size_bytes) is not shared RAM;
+ * nothing was copied then. Bytes the guest writes meanwhile may be torn.
+ */
+int guest_read(struct guest_memory *memory, gpa_t gpa, void *buffer, size_t size_bytes);
+int guest_write(struct guest_memory *memory, gpa_t gpa, const void *buffer, size_t size_bytes);
+
+/* Set @size_bytes bytes to zero. Returns as guest_write. */
+int guest_zero(struct guest_memory *memory, gpa_t gpa, uint64_t size_bytes);
+
+/**
+ * Single-copy-atomic access to a naturally aligned word, for memory shared with a running vCPU:
+ * loads acquire, stores release (virtio 1.3, 2.7.13). Little endian.
+ *
+ * Returns 0, or -EFAULT (not shared RAM, or not aligned) with nothing read or written.
+ */
+int guest_load_u16(struct guest_memory *memory, gpa_t gpa, uint16_t *ret_value);
+int guest_store_u16(struct guest_memory *memory, gpa_t gpa, uint16_t value);
+
+/**
+ * Read @size_bytes of @fd at @offset into guest memory, as pread does, without a copy between.
+ *
+ * Returns 0; -EFAULT as guest_write; -ENODATA when the file ends before; -errno of pread. Memory is
+ * partly written on error.
+ */
+int guest_read_file(struct guest_memory *memory, gpa_t gpa, int fd, off_t offset,
+		    uint64_t size_bytes);
+
+/* A range in use by one request; see guest_borrow. Zero-initialise; the memory subsystem owns the fields. */
+struct borrow {
+	struct range gpa;
+};
+
+/**
+ * Use [gpa, gpa + size_bytes) in place, for reading and writing, until guest_return.
+ *
+ * Meant for one I/O request that ends by itself; a conversion of the range waits for it.
+ *
+ * @ret_iov: receives the one piece of host memory: a range never crosses a RAM range.
+ * Returns 0; -EFAULT (empty, or not wholly shared RAM); -EBUSY (the range is being converted: drop the
+ * request or try again). On error nothing is held.
+ */
+int guest_borrow(struct guest_memory *memory, gpa_t gpa, uint64_t size_bytes,
+		 struct borrow *borrow, struct iovec *ret_iov);
+
+/* End a borrow. Any thread; never fails. */
+void guest_return(struct guest_memory *memory, struct borrow *borrow);
+
+#endif

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What a user can ask for: one VM, as plain values. Filled by vmm/options.c from one table. */
+#ifndef VMM_CONFIG_H
+#define VMM_CONFIG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "boot/boot.h"
+
+enum guest_type {
+	GUEST_TYPE_PLAIN, /* default VM; all RAM shared, in mmap-able guest_memfd */
+};
+
+enum reboot_action {
+	REBOOT_RESTART, /* build the VM anew */
+	REBOOT_EXIT,	/* end with EXIT_RESET */
+};
+
+enum sandbox_mode {
+	SANDBOX_ON,
+	SANDBOX_LOG, /* forbidden system calls are logged by the kernel, not stopped */
+	SANDBOX_OFF,
+};
+
+enum console_kind {
+	CONSOLE_SERIAL, /* stdio is the 16550A */
+	CONSOLE_VIRTIO, /* stdio is the virtio console; the 16550A's output goes there too until then */
+	CONSOLE_NONE,
+};
+
+enum {
+	CONFIG_DISKS_MAX = 16,
+	CONFIG_NAME_MAX_BYTES = 64,
+};
+
+struct disk_config {
+	char name[CONFIG_NAME_MAX_BYTES];
+	char *path;
+	char *serial; /* NULL: the name */
+	bool readonly;
+	bool direct;
+	unsigned int n_queues; /* 0: one per vCPU, at most 4 */
+};
+
+struct config {
+	char *name; /* NULL: none */
+	enum guest_type type;
+	unsigned int n_vcpus;
+	uint64_t memory_bytes;
+	enum boot_hw hw;
+	char *kernel;
+	char *initrd; /* NULL: none */
+	char *cmdline;
+	struct disk_config disks[CONFIG_DISKS_MAX];
+	unsigned int n_disks;
+	enum console_kind console;
+	char *serial_log; /* NULL: none; a file that gets a copy of nothing but the 16550A's output */
+	bool rng;
+	enum reboot_action on_reboot;
+	unsigned int time_limit_s; /* 0: none */
+	enum sandbox_mode sandbox;
+	unsigned int
+		verbosity; /* 0: errors and warnings, 1: what happens, 2: every exit of note */
+};
+
+/* Frees strings; accepts a zeroed config. */
+void config_fini(struct config *config);
+
+#endif
