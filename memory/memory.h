@@ -70,7 +70,7 @@ int guest_memory_new(struct host *host, int vm, const struct layout *layout,
 void guest_memory_free(struct guest_memory *memory);
 
 /**
- * Copy out of, or into, guest memory; ranges may cross RAM ranges only where those touch.
+ * Copy out of, or into, guest memory. RAM ranges never touch, so a range lies in one of them.
  *
  * Any thread. Returns 0, or -EFAULT when any byte of [gpa, gpa + size_bytes) is not shared RAM;
  * nothing was copied then. Bytes the guest writes meanwhile may be torn.
