@@ -15,8 +15,8 @@ PREFIX ?= /usr/local
 
 CC ?= gcc
 PKG_CONFIG ?= pkg-config
-# Packages of the program, and those only the tests need.
-PACKAGES := liburing libfdt libseccomp
+# Packages of the program (libfdt and inih come without a .pc file), and those only the tests need.
+PACKAGES := liburing libseccomp
 TEST_PACKAGES := check
 
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wundef -Wvla \
@@ -48,7 +48,7 @@ override LDFLAGS += -pthread -pie -Wl,-z,relro,-z,now \
 ifeq ($(VARIANT),fuzz)
 override LDFLAGS += -fsanitize=address,undefined
 endif
-LDLIBS := $(shell $(PKG_CONFIG) --libs $(PACKAGES) 2>/dev/null) -linih
+LDLIBS := $(shell $(PKG_CONFIG) --libs $(PACKAGES) 2>/dev/null) -lfdt -linih
 
 SRC := $(filter-out vmm/main.c,$(wildcard vmm/*.c memory/*.c devices/*.c boot/*.c))
 FAKE_SRC := $(wildcard tests/fake/*.c)
