@@ -1,0 +1,507 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Rules kept here come from linux/virt/kvm/kvm_main.c and guest_memfd.c as described in
+ * Documentation/virt/kvm/api.rst; each refusal below names its reason.
+ *
+ * Descriptors are real ones (memfd, eventfd), so that they can be mapped and never collide with the
+ * test's own. One mutex guards everything; the guest function runs without it.
+ */
+#include "tests/fake/fake_state.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "vmm/cleanup.h"
+#include "vmm/err.h"
+
+int fake_fault(struct fake *fake)
+{
+	if (!fake->fail_in || --fake->fail_in)
+		return 0;
+	fake->has_failed = true;
+	return -fake->fail_errnum;
+}
+
+struct fake_fd *fake_fd_get(struct fake *fake, int fd, enum fake_kind kind)
+{
+	ASSERT(fd >= 0 && fd < FAKE_FDS_MAX);
+	ASSERT(fake->fds[fd].kind == kind);
+	return &fake->fds[fd];
+}
+
+int fake_fd_add(struct fake *fake, int fd, const struct fake_fd *description)
+{
+	ASSERT(fd >= 0 && fd < FAKE_FDS_MAX);
+	ASSERT(fake->fds[fd].kind == FAKE_NOTHING);
+	fake->fds[fd] = *description;
+	return fd;
+}
+
+static int fake_kvm_check_extension(struct host *host, int vm, unsigned int capability)
+{
+	struct fake *fake = fake_of(host);
+	WITH_LOCK(&fake->lock);
+	int fault = fake_fault(fake);
+
+	if (vm >= 0)
+		fake_fd_get(fake, vm, FAKE_VM);
+	if (fault)
+		return fault;
+	switch (capability) {
+	case KVM_CAP_GUEST_MEMFD:
+		return !fake->traits.no_guest_memfd;
+	case KVM_CAP_GUEST_MEMFD_FLAGS:
+		return fake->traits.no_guest_memfd_mmap
+			       ? 0
+			       : (int)(GUEST_MEMFD_FLAG_MMAP | GUEST_MEMFD_FLAG_INIT_SHARED);
+	case KVM_CAP_USER_MEMORY2:
+	case KVM_CAP_SPLIT_IRQCHIP:
+	case KVM_CAP_TSC_DEADLINE_TIMER:
+	case KVM_CAP_IOEVENTFD:
+	case KVM_CAP_SIGNAL_MSI:
+	case KVM_CAP_IMMEDIATE_EXIT:
+		return 1;
+	case KVM_CAP_X2APIC_API:
+		return KVM_X2APIC_API_USE_32BIT_IDS | KVM_X2APIC_API_DISABLE_BROADCAST_QUIRK;
+	case KVM_CAP_MAX_VCPUS:
+	case KVM_CAP_NR_VCPUS:
+		return 256;
+	default:
+		return 0;
+	}
+}
+
+static int fake_kvm_get_supported_cpuid(struct host *host, struct kvm_cpuid2 *cpuid)
+{
+	struct fake *fake = fake_of(host);
+	WITH_LOCK(&fake->lock);
+	int fault = fake_fault(fake);
+	const struct kvm_cpuid_entry2 entries[] = {
+		{.function = 0x0,
+		 .eax = 0x1f,
+		 .ebx = 0x68747541,
+		 .ecx = 0x444d4163,
+		 .edx = 0x69746e65},
+		{.function = 0x1, .eax = 0x800f12, .ecx = 1u << 21, .edx = 1u << 9 | 1u << 28},
+		{.function = 0xb, .index = 0, .flags = KVM_CPUID_FLAG_SIGNIFCANT_INDEX},
+		{.function = 0x40000000,
+		 .eax = 0x40000001,
+		 .ebx = 0x4b4d564b,
+		 .ecx = 0x564b4d56,
+		 .edx = 0x4d},
+		{.function = 0x40000001, .eax = 1u << 3 | 1u << 15},
+		{.function = 0x80000000, .eax = 0x8000001e},
+		{.function = 0x80000008, .eax = 48u << 8 | fake->traits.gpa_bits},
+	};
+
+	if (fault)
+		return fault;
+	if (cpuid->nent < ARRAY_SIZE(entries))
+		return -E2BIG;
+	memcpy(cpuid->entries, entries, sizeof(entries));
+	cpuid->nent = ARRAY_SIZE(entries);
+	return 0;
+}
+
+static int fake_vm_create(struct host *host, unsigned long type)
+{
+	struct fake *fake = fake_of(host);
+	WITH_LOCK(&fake->lock);
+	int fault = fake_fault(fake);
+
+	if (fault)
+		return fault;
+	if (type != KVM_X86_DEFAULT_VM)
+		return -EINVAL;
+	return fake_fd_add(fake, eventfd(0, EFD_CLOEXEC), &(struct fake_fd){.kind = FAKE_VM});
+}
+
+static int fake_vm_enable_cap(struct host *host, int vm, const struct kvm_enable_cap *cap)
+{
+	struct fake *fake = fake_of(host);
+	WITH_LOCK(&fake->lock);
+	int fault = fake_fault(fake);
+
+	fake_fd_get(fake, vm, FAKE_VM);
+	if (fault)
+		return fault;
+	/* No flag is known to any capability that Alcove uses. */
+	if (cap->flags)
+		return -EINVAL;
+	/* The irqchip is chosen before the first vCPU. */
+	for (int fd = 0; fd < FAKE_FDS_MAX && cap->cap == KVM_CAP_SPLIT_IRQCHIP; fd++) {
+		if (fake->fds[fd].kind == FAKE_VCPU && fake->fds[fd].vm == vm)
+			return -EEXIST;
+	}
+	return 0;
+}
+
+static int fake_vm_set_address(struct host *host, int vm, gpa_t gpa)
+{
+	struct fake *fake = fake_of(host);
+	WITH_LOCK(&fake->lock);
+	int fault = fake_fault(fake);
+
+	fake_fd_get(fake, vm, FAKE_VM);
+	if (fault)
+		return fault;
+	return gpa + 3 * GRANULE_BYTES > UINT64_C(0x100000000) ? -EINVAL : 0;
+}
+
+static struct range slot_gpa(const struct kvm_userspace_memory_region2 *slot)
+{
+	return (struct range){.start = slot->guest_phys_addr,
+			      .end = slot->guest_phys_addr + slot->memory_size};
+}
+
+/* What kvm_set_memory_region and kvm_gmem_bind refuse. */
+static int slot_check(struct fake *fake, int vm,
+		      const struct kvm_userspace_memory_region2 *slot)
+{
+	struct range unused;
+
+	if (!slot->memory_size || !is_aligned(slot->memory_size, GRANULE_BYTES) ||
+	    !is_aligned(slot->guest_phys_addr, GRANULE_BYTES) ||
+	    !is_aligned(slot->userspace_addr, GRANULE_BYTES) ||
+	    !range_init(&unused, slot->guest_phys_addr, slot->memory_size))
+		return -EINVAL;
+	for (size_t i = 0; i < FAKE_SLOTS_MAX; i++) {
+		if (fake->slots[i].memory_size && i != slot->slot &&
+		    range_overlaps(slot_gpa(&fake->slots[i]), slot_gpa(slot)))
+			return -EEXIST;
+	}
+	if (slot->flags & KVM_MEM_GUEST_MEMFD) {
+		const struct fake_fd *file =
+			fake_fd_get(fake, (int)slot->guest_memfd, FAKE_GUEST_MEMFD);
+
+		if (file->vm != vm || slot->guest_memfd_offset > file->size_bytes ||
+		    slot->memory_size > file->size_bytes - slot->guest_memfd_offset)
+			return -EINVAL;
+	}
+	return 0;
+}
+
+static int fake_vm_set_memory_region(struct host *host, int vm,
+				     const struct kvm_userspace_memory_region2 *region)
+{
+	struct fake *fake = fake_of(host);
+	WITH_LOCK(&fake->lock);
+	int fault = fake_fault(fake);
+	int ret;
+
+	fake_fd_get(fake, vm, FAKE_VM);
+	ASSERT(region->slot < FAKE_SLOTS_MAX);
+	if (fault)
+		return fault;
+	if (!region->memory_size) {
+		if (!fake->slots[region->slot].memory_size)
+			return -EINVAL;
+		fake->slots[region->slot] = (struct kvm_userspace_memory_region2){0};
+		return 0;
+	}
+	ret = slot_check(fake, vm, region);
+	/* A slot with guest_memfd is immutable but for deletion. */
+	if (!ret && fake->slots[region->slot].memory_size)
+		ret = -EINVAL;
+	if (!ret)
+		fake->slots[region->slot] = *region;
+	return ret;
+}
+
+static int fake_vm_create_guest_memfd(struct host *host, int vm, uint64_t size_bytes,
+				      uint64_t flags)
+{
+	struct fake *fake = fake_of(host);
+	WITH_LOCK(&fake->lock);
+	int fault = fake_fault(fake);
+	uint64_t known = fake->traits.no_guest_memfd_mmap
+				 ? 0
+				 : GUEST_MEMFD_FLAG_MMAP | GUEST_MEMFD_FLAG_INIT_SHARED;
+	int fd;
+
+	fake_fd_get(fake, vm, FAKE_VM);
+	if (fault)
+		return fault;
+	if (fake->traits.no_guest_memfd)
+		return -ENOTTY;
+	if (flags & ~known || !size_bytes || !is_aligned(size_bytes, GRANULE_BYTES))
+		return -EINVAL;
+	fd = memfd_create("fake guest_memfd", MFD_CLOEXEC);
+	ASSERT(fd >= 0 && ftruncate(fd, (off_t)size_bytes) == 0);
+	return fake_fd_add(fake, fd,
+			   &(struct fake_fd){.kind = FAKE_GUEST_MEMFD,
+					     .vm = vm,
+					     .size_bytes = size_bytes,
+					     .mappable = flags & GUEST_MEMFD_FLAG_MMAP});
+}
+
+static int fake_vm_signal_msi(struct host *host, int vm, uint64_t address, uint32_t data)
+{
+	struct fake *fake = fake_of(host);
+	WITH_LOCK(&fake->lock);
+	int fault = fake_fault(fake);
+
+	fake_fd_get(fake, vm, FAKE_VM);
+	if (fault)
+		return fault;
+	ASSERT(fake->n_msis < FAKE_MSIS_MAX);
+	fake->msis[fake->n_msis++] = (struct fake_msi){.address = address, .data = data};
+	return 0;
+}
+
+static bool ioeventfd_collides(const struct kvm_ioeventfd *a, const struct kvm_ioeventfd *b)
+{
+	uint32_t both = a->flags & b->flags;
+
+	return a->addr == b->addr &&
+	       (!a->len || !b->len ||
+		(a->len == b->len &&
+		 (!(both & KVM_IOEVENTFD_FLAG_DATAMATCH) || a->datamatch == b->datamatch)));
+}
+
+static int fake_vm_ioeventfd(struct host *host, int vm, const struct kvm_ioeventfd *ioeventfd)
+{
+	struct fake *fake = fake_of(host);
+	WITH_LOCK(&fake->lock);
+	int fault = fake_fault(fake);
+	struct kvm_ioeventfd *room = NULL;
+
+	fake_fd_get(fake, vm, FAKE_VM);
+	if (fault)
+		return fault;
+	for (size_t i = 0; i < FAKE_IOEVENTFDS_MAX; i++) {
+		struct kvm_ioeventfd *other = &fake->ioeventfds[i];
+
+		if (other->fd <= 0) {
+			room = room ? room : other;
+			continue;
+		}
+		if (!ioeventfd_collides(other, ioeventfd))
+			continue;
+		if (!(ioeventfd->flags & KVM_IOEVENTFD_FLAG_DEASSIGN))
+			return -EEXIST;
+		if (other->fd == ioeventfd->fd) {
+			*other = (struct kvm_ioeventfd){0};
+			return 0;
+		}
+	}
+	if (ioeventfd->flags & KVM_IOEVENTFD_FLAG_DEASSIGN)
+		return -ENOENT;
+	if (!room)
+		return -ENOSPC;
+	*room = *ioeventfd;
+	return 0;
+}
+
+static int fake_mem_map(struct host *host, int fd, uint64_t offset, uint64_t size_bytes,
+			void **ret_hva)
+{
+	struct fake *fake = fake_of(host);
+	WITH_LOCK(&fake->lock);
+	int fault = fake_fault(fake);
+	void *hva;
+
+	if (fault)
+		return fault;
+	if (!fake_fd_get(fake, fd, FAKE_GUEST_MEMFD)->mappable)
+		return -ENODEV;
+	hva = mmap(NULL, size_bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd,
+		   (off_t)offset);
+	ASSERT(hva != MAP_FAILED);
+	for (size_t i = 0; i < FAKE_MAPS_MAX; i++) {
+		if (fake->maps[i].hva)
+			continue;
+		fake->maps[i] = (struct fake_map){.hva = hva, .size_bytes = size_bytes};
+		*ret_hva = hva;
+		return 0;
+	}
+	err_assert_failed("room for one more mapping", __FILE__, __LINE__);
+}
+
+static void fake_mem_unmap(struct host *host, void *hva, uint64_t size_bytes)
+{
+	struct fake *fake = fake_of(host);
+	WITH_LOCK(&fake->lock);
+
+	for (size_t i = 0; i < FAKE_MAPS_MAX; i++) {
+		if (fake->maps[i].hva != hva)
+			continue;
+		ASSERT(fake->maps[i].size_bytes == size_bytes);
+		munmap(hva, size_bytes);
+		fake->maps[i] = (struct fake_map){0};
+		return;
+	}
+	err_assert_failed("unmapped memory is mapped", __FILE__, __LINE__);
+}
+
+static void fake_close(struct host *host, int fd)
+{
+	struct fake *fake = fake_of(host);
+	WITH_LOCK(&fake->lock);
+
+	ASSERT(fd >= 0 && fd < FAKE_FDS_MAX);
+	ASSERT(fake->fds[fd].kind == FAKE_VM || fake->fds[fd].kind == FAKE_GUEST_MEMFD);
+	if (fake->fds[fd].kind == FAKE_VM) {
+		memset(fake->slots, 0, sizeof(fake->slots));
+		memset(fake->ioeventfds, 0, sizeof(fake->ioeventfds));
+	}
+	fake->fds[fd] = (struct fake_fd){0};
+	close(fd);
+}
+
+static uint64_t fake_clock_now_ns(struct host *host)
+{
+	struct fake *fake = fake_of(host);
+	WITH_LOCK(&fake->lock);
+
+	return fake->now_ns;
+}
+
+static ssize_t fake_random_fill(struct host *host, void *buffer, size_t size_bytes)
+{
+	struct fake *fake = fake_of(host);
+	WITH_LOCK(&fake->lock);
+	int fault = fake_fault(fake);
+
+	if (fault)
+		return fault;
+	for (size_t i = 0; i < size_bytes; i++)
+		((unsigned char *)buffer)[i] = (unsigned char)(i * 167 + 13);
+	return (ssize_t)size_bytes;
+}
+
+static const struct host_ops fake_ops = {
+	.kvm_check_extension = fake_kvm_check_extension,
+	.kvm_get_supported_cpuid = fake_kvm_get_supported_cpuid,
+	.vm_create = fake_vm_create,
+	.vm_enable_cap = fake_vm_enable_cap,
+	.vm_set_tss_address = fake_vm_set_address,
+	.vm_set_identity_map = fake_vm_set_address,
+	.vm_set_memory_region = fake_vm_set_memory_region,
+	.vm_create_guest_memfd = fake_vm_create_guest_memfd,
+	.vm_signal_msi = fake_vm_signal_msi,
+	.vm_ioeventfd = fake_vm_ioeventfd,
+	.vcpu_create = fake_vcpu_create,
+	.vcpu_close = fake_vcpu_close,
+	.vcpu_run = fake_vcpu_run,
+	.vcpu_set_cpuid = fake_vcpu_set_cpuid,
+	.vcpu_get_regs = fake_vcpu_get_regs,
+	.vcpu_set_regs = fake_vcpu_set_regs,
+	.vcpu_get_sregs = fake_vcpu_get_sregs,
+	.vcpu_set_sregs = fake_vcpu_set_sregs,
+	.vcpu_set_msrs = fake_vcpu_set_msrs,
+	.vcpu_get_tsc_khz = fake_vcpu_get_tsc_khz,
+	.vcpu_set_mp_state = fake_vcpu_set_mp_state,
+	.mem_map = fake_mem_map,
+	.mem_unmap = fake_mem_unmap,
+	.close = fake_close,
+	.clock_now_ns = fake_clock_now_ns,
+	.random_fill = fake_random_fill,
+};
+
+struct fake *fake_new(void)
+{
+	struct fake *fake = calloc(1, sizeof(*fake));
+
+	ASSERT(fake);
+	fake->host.ops = &fake_ops;
+	fake->traits = (struct fake_traits){.gpa_bits = 40, .tsc_khz = 2000000};
+	fake->now_ns = UINT64_C(1000000000);
+	pthread_mutex_init(&fake->lock, NULL);
+	return fake;
+}
+
+void fake_free(struct fake *fake)
+{
+	for (int fd = 0; fd < FAKE_FDS_MAX; fd++)
+		ASSERT(fake->fds[fd].kind == FAKE_NOTHING);
+	for (size_t i = 0; i < FAKE_MAPS_MAX; i++)
+		ASSERT(!fake->maps[i].hva);
+	pthread_mutex_destroy(&fake->lock);
+	free(fake);
+}
+
+struct host *fake_host(struct fake *fake)
+{
+	return &fake->host;
+}
+
+struct fake_traits *fake_traits(struct fake *fake)
+{
+	return &fake->traits;
+}
+
+void fake_set_guest(struct fake *fake, fake_guest_fn *fn, void *guest)
+{
+	WITH_LOCK(&fake->lock);
+
+	fake->guest_fn = fn;
+	fake->guest = guest;
+}
+
+void fake_fail_call(struct fake *fake, unsigned int nth, int errnum)
+{
+	WITH_LOCK(&fake->lock);
+
+	fake->fail_in = nth;
+	fake->fail_errnum = errnum;
+	fake->has_failed = false;
+}
+
+bool fake_has_failed(const struct fake *fake)
+{
+	return fake->has_failed;
+}
+
+size_t fake_count_msis(struct fake *fake)
+{
+	WITH_LOCK(&fake->lock);
+
+	return fake->n_msis;
+}
+
+struct fake_msi fake_get_msi(struct fake *fake, size_t index)
+{
+	WITH_LOCK(&fake->lock);
+
+	ASSERT(index < fake->n_msis);
+	return fake->msis[index];
+}
+
+bool fake_write_gpa(struct fake *fake, gpa_t gpa, unsigned int size_bytes, uint64_t value)
+{
+	WITH_LOCK(&fake->lock);
+
+	for (size_t i = 0; i < FAKE_IOEVENTFDS_MAX; i++) {
+		const struct kvm_ioeventfd *bound = &fake->ioeventfds[i];
+
+		if (bound->fd <= 0 || bound->addr != gpa ||
+		    (bound->len && bound->len != size_bytes))
+			continue;
+		if ((bound->flags & KVM_IOEVENTFD_FLAG_DATAMATCH) && bound->datamatch != value)
+			continue;
+		return eventfd_write(bound->fd, 1) == 0;
+	}
+	return false;
+}
+
+size_t fake_count_ioeventfds(struct fake *fake)
+{
+	WITH_LOCK(&fake->lock);
+	size_t n = 0;
+
+	for (size_t i = 0; i < FAKE_IOEVENTFDS_MAX; i++)
+		n += fake->ioeventfds[i].fd > 0;
+	return n;
+}
+
+void fake_advance_clock(struct fake *fake, uint64_t ns)
+{
+	WITH_LOCK(&fake->lock);
+
+	fake->now_ns += ns;
+}
