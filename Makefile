@@ -115,10 +115,12 @@ fuzz-smoke: fuzz
 	tests/fuzz/run build/fuzz/fuzz
 
 # One line per source; the same flags as the debug build.
-compile_commands.json: Makefile $(SRC) vmm/main.c $(FAKE_SRC) $(UNIT_SRC)
-	@{ sep='['; for f in $(SRC) vmm/main.c $(FAKE_SRC) $(UNIT_SRC); do \
-		printf '%s{"directory":"%s","file":"%s","command":"%s"}' "$$sep" "$(CURDIR)" "$$f" \
-			'$(CC) $(subst ",\",$(CPPFLAGS) $(CFLAGS)) -c '"$$f"; sep=','; \
+TIDY_SRC := $(SRC) $(wildcard vmm/main.c) $(FAKE_SRC) $(UNIT_SRC) $(FUZZ_SRC) $(BENCH_SRC)
+
+compile_commands.json: Makefile $(TIDY_SRC)
+	@{ sep='['; for f in $(TIDY_SRC); do \
+		printf '%b{"directory":"%s","file":"%s","command":"%s"}' "$$sep" "$(CURDIR)" "$$f" \
+			'$(CC) $(subst ",\",$(CPPFLAGS) $(CFLAGS)) -c '"$$f"; sep=',\n'; \
 	done; echo ']'; } > $@
 
 clean:

@@ -62,9 +62,9 @@ enum {
 /**
  * Load kernel, initrd, command line, boot parameters and tables into guest memory.
  *
- * Returns 0; -ENOENT, -ENOEXEC (not a kernel we know, or malformed), -ENOSPC (does not fit RAM),
- * -EINVAL (command line too long for this kernel), -errno, with @err naming file, cause and cure. Guest
- * memory is partly written on error.
+ * Returns 0; -ENOENT, -ENOEXEC (not a kernel we know, or malformed), -ENOSPC (does not fit
+ * RAM), -EINVAL (command line too long for this kernel), -errno, with @err naming file, cause
+ * and cure. Guest memory is partly written on error.
  */
 int boot_load(struct guest_memory *memory, const struct boot_machine *machine,
 	      const struct boot_source *source, struct boot_entry *ret_entry, struct err *err);

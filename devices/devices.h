@@ -2,13 +2,14 @@
 /*
  * Devices and the buses they sit on.
  *
- * Threads: vCPU threads enter through bus_read and bus_write, at any time and several at once. All
- * I/O and all virtqueues are served by one thread, that of the loop. A device guards what both touch
- * with one mutex of its own, and calls neither a bus nor another device while it holds it.
+ * Threads: vCPU threads enter through bus_read and bus_write, at any time and several at once.
+ * All I/O and all virtqueues are served by one thread, that of the loop. A device guards what
+ * both touch with one mutex of its own, and calls neither a bus nor another device while it
+ * holds it.
  *
- * A device is made stopped and configured (`*_new`), and freed (`*_free`, accepts NULL) after the loop
- * and all vCPUs have stopped. Guest input can never fail a device: it is answered as hardware would
- * (all ones, ignored writes, DEVICE_NEEDS_RESET).
+ * A device is made stopped and configured (`*_new`), and freed (`*_free`, accepts NULL) after
+ * the loop and all vCPUs have stopped. Guest input can never fail a device: it is answered as
+ * hardware would (all ones, ignored writes, DEVICE_NEEDS_RESET).
  */
 #ifndef DEVICES_DEVICES_H
 #define DEVICES_DEVICES_H
@@ -50,14 +51,14 @@ void bus_free(struct bus *bus);
 int bus_add(struct bus *bus, struct range range, const struct bus_ops *ops, void *device);
 
 /**
- * Take the range that starts at @start back. When it returns, no handler of it runs any more, so
- * the caller holds no lock that such a handler takes.
+ * Take the range that starts at @start back. When it returns, no handler of it runs any more,
+ * so the caller holds no lock that such a handler takes.
  */
 void bus_remove(struct bus *bus, uint64_t start);
 
 /**
- * One access by a vCPU, @size_bytes 1, 2, 4 or 8. An address nobody owns, or an access that crosses
- * the end of a range, reads all ones and ignores writes.
+ * One access by a vCPU, @size_bytes 1, 2, 4 or 8. An address nobody owns, or an access that
+ * crosses the end of a range, reads all ones and ignores writes.
  */
 uint64_t bus_read(struct bus *bus, uint64_t address, unsigned int size_bytes);
 void bus_write(struct bus *bus, uint64_t address, uint64_t value, unsigned int size_bytes);
@@ -68,8 +69,9 @@ struct loop;
 struct iovec;
 
 /*
- * One operation in flight, embedded in its owner's request. The owner keeps it in place until @done
- * has been called, which happens exactly once per successful submission, on the loop's thread.
+ * One operation in flight, embedded in its owner's request. The owner keeps it in place until
+ * @done has been called, which happens exactly once per successful submission, on the loop's
+ * thread.
  *
  * @result: as the system call would return it, or -errno.
  */
@@ -89,8 +91,8 @@ int loop_run(struct loop *loop);
 void loop_stop(struct loop *loop);
 
 /*
- * Submissions: on the loop's thread, or before loop_run. They cannot fail: a full ring queues the
- * operation, an error arrives in @done. Buffers (and @iov itself) stay valid until then.
+ * Submissions: on the loop's thread, or before loop_run. They cannot fail: a full ring queues
+ * the operation, an error arrives in @done. Buffers (and @iov itself) stay valid until then.
  */
 void loop_readv(struct loop *loop, struct loop_op *op, int fd, const struct iovec *iov,
 		unsigned int n_iov, uint64_t offset);
@@ -104,12 +106,12 @@ void loop_fallocate(struct loop *loop, struct loop_op *op, int fd, int mode, uin
 void loop_poll(struct loop *loop, struct loop_op *op, int fd, unsigned int events);
 /* One shot; @done gets 0 when @after_ns have passed. */
 void loop_timer(struct loop *loop, struct loop_op *op, uint64_t after_ns);
-/* Ask @op to end early; its @done comes all the same, with -ECANCELED if it had not happened. */
+/* Ask @op to end early; its @done comes all the same, with -ECANCELED if it had not yet. */
 void loop_cancel(struct loop *loop, struct loop_op *op);
 
 /*
- * Call @fn on the loop's thread, once, soon. Any thread. @post stays in place until then; posting
- * one that is already posted does nothing.
+ * Call @fn on the loop's thread, once, soon. Any thread. @post stays in place until then;
+ * posting one that is already posted does nothing.
  */
 struct loop_post {
 	void (*fn)(struct loop_post *post);
@@ -143,10 +145,10 @@ struct pci_device_info {
 
 #define PCI_BAR_UNMAPPED UINT64_MAX
 
-/* A memory BAR. Handlers run without any lock of the PCI code; offsets count from the BAR's start. */
+/* A memory BAR. Handlers run without a lock of the PCI code; offsets are from its start. */
 struct pci_bar_ops {
 	struct bus_ops access;
-	/* The guest placed the BAR at @gpa, or turned decoding off (PCI_BAR_UNMAPPED). May be NULL. */
+	/* The guest put the BAR at @gpa, or PCI_BAR_UNMAPPED (not decoded). May be NULL. */
 	void (*moved)(void *owner, unsigned int bar, gpa_t gpa);
 };
 
@@ -163,14 +165,18 @@ struct pci_config_ops {
 int pci_device_new(const struct pci_device_info *info, struct pci_device **ret_device);
 void pci_device_free(struct pci_device *device);
 
-/* A 64-bit, non-prefetchable memory BAR in registers @bar and @bar + 1. @size_bytes: a power of two, at least a granule. */
+/*
+ * A 64-bit, non-prefetchable memory BAR in registers @bar and @bar + 1.
+ * @size_bytes: a power of two, at least a granule.
+ */
 int pci_device_add_bar(struct pci_device *device, unsigned int bar, uint64_t size_bytes,
 		       const struct pci_bar_ops *ops, void *owner);
 
 /**
  * Append a capability. @body: what follows id and next pointer, read-only to the guest.
  *
- * @ops: answers accesses to bytes at or beyond @ops_offset (from the capability's start); may be NULL.
+ * @ops: answers accesses to bytes at or beyond @ops_offset (from the capability's start); may
+ * be NULL.
  * Returns its offset in configuration space, or -ENOSPC.
  */
 int pci_device_add_capability(struct pci_device *device, uint8_t id, const void *body,
@@ -217,7 +223,7 @@ struct machine_sink {
 
 /* --- Platform devices --- */
 
-/* Edge-triggered interrupt pins, delivered as MSIs (the split irqchip has no IOAPIC in the kernel). */
+/* Edge-triggered pins, delivered as MSIs (a split irqchip has no IOAPIC in the kernel). */
 struct ioapic;
 int ioapic_new(struct bus *mmio, const struct msi_sink *sink, struct ioapic **ret_ioapic);
 void ioapic_free(struct ioapic *ioapic);
@@ -227,9 +233,9 @@ void ioapic_pulse(struct ioapic *ioapic, unsigned int pin);
 /*
  * The operator's end of a serial line or virtio console: a terminal, a file or nothing.
  *
- * Output never blocks the guest: what the other end does not take is kept in a bounded buffer, the
- * rest is dropped and counted. On a terminal, Ctrl-A x raises MACHINE_QUIT, Ctrl-A c shows help,
- * Ctrl-A Ctrl-A sends Ctrl-A.
+ * Output never blocks the guest: what the other end does not take is kept in a bounded buffer,
+ * the rest is dropped and counted. On a terminal, Ctrl-A x raises MACHINE_QUIT, Ctrl-A c shows
+ * help, Ctrl-A Ctrl-A sends Ctrl-A.
  */
 struct console;
 

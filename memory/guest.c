@@ -2,9 +2,9 @@
 /*
  * RAM of a VM whose pages are all shared, in mmap-able guest_memfd, and access to it.
  *
- * Each RAM range of the layout has one guest_memfd, one mapping and one memslot. Pages come into
- * being when guest or host first touch them. The ranges never change while the VM lives, so lookups
- * take no lock.
+ * Each RAM range of the layout has one guest_memfd, one mapping and one memslot. Pages come
+ * into being when guest or host first touch them. The ranges never change while the VM lives,
+ * so lookups take no lock.
  */
 #include "memory/memory.h"
 

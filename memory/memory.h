@@ -3,9 +3,9 @@
  * Guest memory: where it lies in the guest's address space, what holds its bytes, and the only
  * ways by which the rest of Alcove reaches it.
  *
- * Nobody keeps a pointer into guest memory. Devices copy small things (guest_read, guest_write) or
- * borrow a range for the time of one I/O request (guest_borrow, guest_return), so that the memory
- * subsystem always knows who uses which page.
+ * Nobody keeps a pointer into guest memory. Devices copy small things (guest_read, guest_write)
+ * or borrow a range for the time of one I/O request (guest_borrow, guest_return), so that the
+ * memory subsystem always knows who uses which page.
  *
  * The guest can write its memory at any time: copy once, then check the copy.
  */
@@ -47,8 +47,8 @@ enum {
  *
  * @ram_bytes: a multiple of the granule, at least LAYOUT_RAM_BYTES_MIN.
  * @gpa_bits: width of a guest-physical address, from CPUID 0x80000008.
- * Returns 0; -EINVAL (size too small or no multiple); -E2BIG (does not fit @gpa_bits), with @err set
- * and @ret_layout untouched.
+ * Returns 0; -EINVAL (size too small or no multiple); -E2BIG (does not fit @gpa_bits), with
+ * @err set and @ret_layout untouched.
  */
 int layout_init(struct layout *ret_layout, uint64_t ram_bytes, unsigned int gpa_bits,
 		struct err *err);
@@ -60,8 +60,8 @@ struct guest_memory;
 /**
  * Make RAM and its memslots in @vm: guest_memfd MMAP|INIT_SHARED, one file per RAM range.
  *
- * Returns 0; -EOPNOTSUPP (the kernel lacks mmap-able guest_memfd), -ENOMEM, -errno, with @err naming
- * the cure; nothing is left behind then.
+ * Returns 0; -EOPNOTSUPP (the kernel lacks mmap-able guest_memfd), -ENOMEM, -errno, with @err
+ * naming the cure; nothing is left behind then.
  */
 int guest_memory_new(struct host *host, int vm, const struct layout *layout,
 		     struct guest_memory **ret_memory, struct err *err);
@@ -93,13 +93,13 @@ int guest_store_u16(struct guest_memory *memory, gpa_t gpa, uint16_t value);
 /**
  * Read @size_bytes of @fd at @offset into guest memory, as pread does, without a copy between.
  *
- * Returns 0; -EFAULT as guest_write; -ENODATA when the file ends before; -errno of pread. Memory is
- * partly written on error.
+ * Returns 0; -EFAULT as guest_write; -ENODATA when the file ends before; -errno of pread.
+ * Memory is partly written on error.
  */
 int guest_read_file(struct guest_memory *memory, gpa_t gpa, int fd, off_t offset,
 		    uint64_t size_bytes);
 
-/* A range in use by one request; see guest_borrow. Zero-initialise; the memory subsystem owns the fields. */
+/* A range in use by one request. Zero-initialise; the memory subsystem owns the fields. */
 struct borrow {
 	struct range gpa;
 };
@@ -110,8 +110,8 @@ struct borrow {
  * Meant for one I/O request that ends by itself; a conversion of the range waits for it.
  *
  * @ret_iov: receives the one piece of host memory: a range never crosses a RAM range.
- * Returns 0; -EFAULT (empty, or not wholly shared RAM); -EBUSY (the range is being converted: drop the
- * request or try again). On error nothing is held.
+ * Returns 0; -EFAULT (empty, or not wholly shared RAM); -EBUSY (the range is being converted:
+ * drop the request or try again). On error nothing is held.
  */
 int guest_borrow(struct guest_memory *memory, gpa_t gpa, uint64_t size_bytes,
 		 struct borrow *borrow, struct iovec *ret_iov);

@@ -25,7 +25,7 @@ enum sandbox_mode {
 
 enum console_kind {
 	CONSOLE_SERIAL, /* stdio is the 16550A */
-	CONSOLE_VIRTIO, /* stdio is the virtio console; the 16550A's output goes there too until then */
+	CONSOLE_VIRTIO, /* stdio is the virtio console; until then the 16550A's output too */
 	CONSOLE_NONE,
 };
 
@@ -55,7 +55,7 @@ struct config {
 	struct disk_config disks[CONFIG_DISKS_MAX];
 	unsigned int n_disks;
 	enum console_kind console;
-	char *serial_log; /* NULL: none; a file that gets a copy of nothing but the 16550A's output */
+	char *serial_log; /* NULL: none; a file that gets a copy of the 16550A's output alone */
 	bool rng;
 	enum reboot_action on_reboot;
 	unsigned int time_limit_s; /* 0: none */

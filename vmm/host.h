@@ -2,16 +2,16 @@
 /*
  * The one door to the kernel's virtualization interfaces.
  *
- * Everything Alcove asks of KVM goes through this table of typed verbs. host_linux.c implements it
- * with ioctl and is the only file that calls it; tests put a fake kernel, a fault injector or a
- * tracer in its place. The host is trusted, but any call may fail at any time.
+ * Everything Alcove asks of KVM goes through this table of typed verbs. host_linux.c implements
+ * it with ioctl and is the only file that calls it; tests put a fake kernel, a fault injector
+ * or a tracer in its place. The host is trusted, but any call may fail at any time.
  *
- * Descriptors are plain ints so that callers can keep them with their other files; only verbs of
- * the same table may be used on them.
+ * Descriptors are plain ints so that callers can keep them with their other files; only verbs
+ * of the same table may be used on them.
  *
  * All verbs may be called from any thread; those on one vCPU only from the thread that runs it
- * (or before it runs). Structures are those of linux/kvm.h; sources are named by ioctl, described in
- * Documentation/virt/kvm/api.rst.
+ * (or before it runs). Structures are those of linux/kvm.h; sources are named by ioctl,
+ * described in Documentation/virt/kvm/api.rst.
  */
 #ifndef VMM_HOST_H
 #define VMM_HOST_H
@@ -174,7 +174,8 @@ static inline int host_vm_signal_msi(struct host *host, int vm, uint64_t address
 }
 
 /**
- * Bind a guest address to an eventfd or (KVM_IOEVENTFD_FLAG_DEASSIGN) release it (KVM_IOEVENTFD).
+ * Bind a guest address to an eventfd or (KVM_IOEVENTFD_FLAG_DEASSIGN) release it
+ * (KVM_IOEVENTFD).
  *
  * Returns 0, -EEXIST, -ENOSPC, -errno; on error nothing changed.
  */

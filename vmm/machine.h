@@ -22,10 +22,10 @@ enum exit_status {
 };
 
 /**
- * Build the VM that @config describes, run it to its end and take it down, again and again while the
- * guest resets itself and @config says restart.
+ * Build the VM that @config describes, run it to its end and take it down, again and again
+ * while the guest resets itself and @config says restart.
  *
- * Returns the exit status; every status of 200 and above has been explained on stderr by one line.
+ * Returns the exit status; each of 200 and above has been explained by one line on stderr.
  */
 enum exit_status machine_run(struct host *host, const struct config *config);
 

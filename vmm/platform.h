@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Fixed addresses of the one machine model. The devices that live there, the tables that describe
- * them (ACPI, device tree) and the memory layout all read them here.
+ * Fixed addresses of the one machine model. The devices that live there, the tables that
+ * describe them (ACPI, device tree) and the memory layout all read them here.
  */
 #ifndef VMM_PLATFORM_H
 #define VMM_PLATFORM_H

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A kernel of our own behind the door, for tests: it keeps KVM's rules for the verbs of struct host
- * and judges their use. A call that would be a bug of ours with any kernel (a descriptor closed twice,
- * a verb on the wrong kind of descriptor, memory unmapped that was not mapped) aborts the test; a call
- * that the kernel would refuse is refused with the kernel's errno.
+ * A kernel of our own behind the door, for tests: it keeps KVM's rules for the verbs of struct
+ * host and judges their use. A call that would be a bug of ours with any kernel (a descriptor
+ * closed twice, a verb on the wrong kind of descriptor, memory unmapped that was not mapped)
+ * aborts the test; a call that the kernel would refuse is refused with the kernel's errno.
  */
 #ifndef TESTS_FAKE_FAKE_H
 #define TESTS_FAKE_FAKE_H
@@ -30,7 +30,7 @@ struct fake_msi {
 	uint32_t data;
 };
 
-/* A whole guest in one function: fill @run with the next exit and return what KVM_RUN returns. */
+/* A whole guest in one function: fill @run with the next exit, return what KVM_RUN would. */
 typedef int fake_guest_fn(void *guest, unsigned int vcpu_id, struct kvm_run *run);
 
 struct fake *fake_new(void);

@@ -18,8 +18,8 @@ static inline void unit_skip(const char *what, const char *why)
 }
 
 /**
- * Run @suite, each test in a process of its own (CK_FORK=no in the environment: in this one, for
- * debuggers), and free it.
+ * Run @suite, each test in a process of its own (CK_FORK=no in the environment: in this one,
+ * for debuggers), and free it.
  *
  * Returns the exit status for main: 0 when every test passed, else 1.
  */
