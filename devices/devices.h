@@ -40,6 +40,7 @@ struct bus;
 
 /* Returns 0 or -ENOMEM. */
 int bus_new(struct bus **ret_bus);
+/* After every vCPU has stopped; forgets the ranges that are left. Accepts NULL. */
 void bus_free(struct bus *bus);
 
 /**
@@ -51,8 +52,8 @@ void bus_free(struct bus *bus);
 int bus_add(struct bus *bus, struct range range, const struct bus_ops *ops, void *device);
 
 /**
- * Take the range that starts at @start back. When it returns, no handler of it runs any more,
- * so the caller holds no lock that such a handler takes.
+ * Take the range that starts at @start, which is there, back. When it returns, no handler of it
+ * runs any more; so the caller is none of them and holds no lock that such a handler takes.
  */
 void bus_remove(struct bus *bus, uint64_t start);
 
