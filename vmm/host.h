@@ -48,7 +48,8 @@ struct host_ops {
 	int (*vm_signal_msi)(struct host *host, int vm, uint64_t address, uint32_t data);
 	int (*vm_ioeventfd)(struct host *host, int vm, const struct kvm_ioeventfd *ioeventfd);
 	/* vCPUs. */
-	int (*vcpu_create)(struct host *host, int vm, uint32_t id, struct kvm_run **ret_run);
+	int (*vcpu_create)(struct host *host, int vm, uint32_t id, struct kvm_run **ret_run,
+			   size_t *ret_run_bytes);
 	void (*vcpu_close)(struct host *host, int vcpu, struct kvm_run *run);
 	int (*vcpu_run)(struct host *host, int vcpu);
 	int (*vcpu_set_cpuid)(struct host *host, int vcpu, const struct kvm_cpuid2 *cpuid);
@@ -191,13 +192,13 @@ static inline int host_vm_ioeventfd(struct host *host, int vm,
  * A vCPU and its shared page (KVM_CREATE_VCPU, mmap).
  *
  * @id: also its APIC ID.
- * @ret_run: valid until host_vcpu_close.
+ * @ret_run: its shared area of @ret_run_bytes bytes, valid until host_vcpu_close.
  * Returns its file descriptor, or -errno with nothing left behind.
  */
 static inline int host_vcpu_create(struct host *host, int vm, uint32_t id,
-				   struct kvm_run **ret_run)
+				   struct kvm_run **ret_run, size_t *ret_run_bytes)
 {
-	return host->ops->vcpu_create(host, vm, id, ret_run);
+	return host->ops->vcpu_create(host, vm, id, ret_run, ret_run_bytes);
 }
 
 /**

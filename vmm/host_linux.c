@@ -120,7 +120,8 @@ static int linux_vm_ioeventfd(struct host *host, int vm, const struct kvm_ioeven
 	return kvm_ioctl(vm, KVM_IOEVENTFD, ioeventfd);
 }
 
-static int linux_vcpu_create(struct host *host, int vm, uint32_t id, struct kvm_run **ret_run)
+static int linux_vcpu_create(struct host *host, int vm, uint32_t id, struct kvm_run **ret_run,
+			     size_t *ret_run_bytes)
 {
 	size_t run_bytes = linux_of(host)->run_bytes;
 	_cleanup_close_ int vcpu = kvm_ioctl_value(vm, KVM_CREATE_VCPU, id);
@@ -132,6 +133,7 @@ static int linux_vcpu_create(struct host *host, int vm, uint32_t id, struct kvm_
 	if (run == MAP_FAILED)
 		return -errno;
 	*ret_run = run;
+	*ret_run_bytes = run_bytes;
 	return take_fd(&vcpu);
 }
 

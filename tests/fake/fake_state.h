@@ -70,7 +70,8 @@ struct fake_fd *fake_fd_get(struct fake *fake, int fd, enum fake_kind kind);
 int fake_fd_add(struct fake *fake, int fd, const struct fake_fd *description);
 
 /* The verbs of vCPUs, fake_vcpu.c. */
-int fake_vcpu_create(struct host *host, int vm, uint32_t id, struct kvm_run **ret_run);
+int fake_vcpu_create(struct host *host, int vm, uint32_t id, struct kvm_run **ret_run,
+		     size_t *ret_run_bytes);
 void fake_vcpu_close(struct host *host, int vcpu, struct kvm_run *run);
 int fake_vcpu_run(struct host *host, int vcpu);
 int fake_vcpu_set_cpuid(struct host *host, int vcpu, const struct kvm_cpuid2 *cpuid);

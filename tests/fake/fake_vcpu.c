@@ -10,7 +10,8 @@
 #include "vmm/cleanup.h"
 #include "vmm/err.h"
 
-int fake_vcpu_create(struct host *host, int vm, uint32_t id, struct kvm_run **ret_run)
+int fake_vcpu_create(struct host *host, int vm, uint32_t id, struct kvm_run **ret_run,
+		     size_t *ret_run_bytes)
 {
 	struct fake *fake = fake_of(host);
 	WITH_LOCK(&fake->lock);
@@ -29,6 +30,7 @@ int fake_vcpu_create(struct host *host, int vm, uint32_t id, struct kvm_run **re
 	run = calloc(1, 3 * GRANULE_BYTES);
 	ASSERT(run);
 	*ret_run = run;
+	*ret_run_bytes = 3 * GRANULE_BYTES;
 	return fake_fd_add(
 		fake, eventfd(0, EFD_CLOEXEC),
 		&(struct fake_fd){.kind = FAKE_VCPU, .vm = vm, .vcpu_id = id, .run = run});

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* CPUID leaves of a guest: what KVM offers, with the guest's own topology. */
+#ifndef VMM_CPUID_H
+#define VMM_CPUID_H
+
+#include <stdint.h>
+
+struct err;
+struct host;
+struct kvm_cpuid2;
+
+/**
+ * Ask KVM for the leaves it supports.
+ *
+ * @ret_cpuid: caller frees it with free().
+ * Returns 0 or -errno with @err set.
+ */
+int cpuid_new(struct host *host, int vm, struct kvm_cpuid2 **ret_cpuid, struct err *err);
+
+/* Width of a guest-physical address, from leaf 0x80000008; 36 when KVM does not tell. */
+unsigned int cpuid_gpa_bits(const struct kvm_cpuid2 *cpuid);
+
+/**
+ * Make the leaves those of one vCPU: one package of @n_vcpus single-threaded cores, sharing the
+ * last-level cache, with APIC ID @apic_id. May be applied again for the next vCPU.
+ */
+void cpuid_set_topology(struct kvm_cpuid2 *cpuid, uint32_t apic_id, unsigned int n_vcpus);
+
+#endif

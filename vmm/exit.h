@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Why a vCPU came back, as a value: the only reader of struct kvm_run. */
+#ifndef VMM_EXIT_H
+#define VMM_EXIT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct kvm_run;
+
+enum exit_kind {
+	EXIT_NOTHING, /* go on */
+	EXIT_PORT,    /* port I/O, @count times at the same port */
+	EXIT_MMIO,
+	EXIT_SHUTDOWN,	   /* triple fault */
+	EXIT_MEMORY_FAULT, /* a page of RAM could not be given to the guest */
+	EXIT_FAILED,	   /* KVM could not go on; @what says why */
+};
+
+struct exit {
+	enum exit_kind kind;
+	bool is_write;
+	uint64_t address;	 /* port or gpa */
+	unsigned int size_bytes; /* 1..8; ports: 1, 2 or 4 */
+	uint32_t count;
+	void *data;	  /* count * size_bytes bytes inside of the vCPU's area */
+	const char *what; /* EXIT_FAILED: words for the log */
+	uint64_t detail;  /* EXIT_FAILED: hardware reason or suberror; else 0 */
+};
+
+/**
+ * Decode what host_vcpu_run left. Pure.
+ *
+ * @run_ret: what host_vcpu_run returned.
+ * @run_bytes: size of the area behind @run; data that would lie beyond is EXIT_FAILED.
+ */
+struct exit exit_decode(struct kvm_run *run, size_t run_bytes, int run_ret);
+
+#endif
