@@ -61,7 +61,7 @@ UNIT := $(UNIT_SRC:tests/unit/%.c=$O/unit/%)
 FUZZ := $(FUZZ_SRC:tests/fuzz/%.c=$O/fuzz/%)
 BENCH := $(BENCH_SRC:tests/bench/%.c=$O/bench/%)
 
-.PHONY: all check headers tidy fuzz fuzz-smoke bench install clean
+.PHONY: all bench-programs check headers tidy fuzz fuzz-smoke bench install clean
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -87,6 +87,11 @@ $O/unit/%: $O/tests/unit/%.o $O/libfake.a $O/libalcove.a
 $O/bench/%: $O/tests/bench/%.o $O/libfake.a $O/libalcove.a
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+# Freestanding guests.
+$O/guest/%: tests/guest/%.S tests/guest/%.lds
+	@mkdir -p $(@D)
+	$(CC) -nostdlib -static -no-pie -Wl,--build-id=none -Wl,-T,tests/guest/$*.lds -o $@ $<
 
 $O/fuzz/%: $O/tests/fuzz/%.o $O/libfake.a $O/libalcove.a
 	@mkdir -p $(@D)
@@ -122,6 +127,13 @@ compile_commands.json: Makefile $(TIDY_SRC)
 		printf '%b{"directory":"%s","file":"%s","command":"%s"}' "$$sep" "$(CURDIR)" "$$f" \
 			'$(CC) $(subst ",\",$(CPPFLAGS) $(CFLAGS)) -c '"$$f"; sep=',\n'; \
 	done; echo ']'; } > $@
+
+# Side by side with QEMU, in one run of the lab; always of the release build.
+bench:
+	$(MAKE) VARIANT=release bench-programs
+	tests/lab/run build/release/bench/bench_start build/release/alcove build/release/guest/tiny
+
+bench-programs: $(BENCH) $O/alcove $O/guest/tiny
 
 clean:
 	rm -rf build/debug build/release build/asan build/tsan build/cov build/fuzz compile_commands.json
