@@ -17,6 +17,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <time.h>
 
 #include "vmm/range.h"
 
@@ -70,23 +71,41 @@ struct loop;
 struct iovec;
 
 /*
- * One operation in flight, embedded in its owner's request. The owner keeps it in place until
- * @done has been called, which happens exactly once per successful submission, on the loop's
- * thread.
+ * One operation in flight, embedded in its owner's request, zeroed but for @done. The owner keeps
+ * it in place until @done has been called, on the loop's thread and exactly once per submission;
+ * then it may be submitted again, from within @done too.
  *
- * @result: as the system call would return it, or -errno.
+ * @result: as the system call would return it, or -errno; -ECANCELED after loop_cancel, or because
+ * the loop ends (submit nothing then).
  */
 struct loop_op {
 	void (*done)(struct loop_op *op, int result);
-	struct loop_op *next; /* owned by the loop: waiting for room in the ring */
+
+	/* Owned by the loop. */
+	struct loop_op *next;
+	uint8_t state;
+	uint8_t opcode;
+	int fd;
+	uint32_t flags;
+	uint32_t length;
+	uint64_t address;
+	uint64_t offset;
+	struct timespec after;
 };
 
 /* Returns 0, or -errno with @err (io_uring missing or forbidden, and the cure). */
 int loop_new(struct loop **ret_loop, struct err *err);
-/* After loop_run returned. Cancels and collects what is still in flight. Accepts NULL. */
+/* After loop_run returned, or without it: then operations submitted are forgotten. Accepts NULL. */
 void loop_free(struct loop *loop);
 
-/* Serve events until loop_stop. Returns 0, or -errno when the ring itself failed. */
+/**
+ * Serve events until loop_stop, then cancel and collect what is in flight: when it returns,
+ * nothing is, and the owners of operations and posts may go. Once per loop.
+ *
+ * Returns 0; -ETIMEDOUT when operations (of a disk that hangs) did not end within 10 s: their
+ * @done was not called and never will be; -errno when the ring itself failed, with the same
+ * proviso.
+ */
 int loop_run(struct loop *loop);
 /* Any thread, any number of times; async-signal-safe. */
 void loop_stop(struct loop *loop);
@@ -94,6 +113,7 @@ void loop_stop(struct loop *loop);
 /*
  * Submissions: on the loop's thread, or before loop_run. They cannot fail: a full ring queues
  * the operation, an error arrives in @done. Buffers (and @iov itself) stay valid until then.
+ * @offset UINT64_MAX: at the file's own position, as read(2).
  */
 void loop_readv(struct loop *loop, struct loop_op *op, int fd, const struct iovec *iov,
 		unsigned int n_iov, uint64_t offset);
@@ -107,12 +127,15 @@ void loop_fallocate(struct loop *loop, struct loop_op *op, int fd, int mode, uin
 void loop_poll(struct loop *loop, struct loop_op *op, int fd, unsigned int events);
 /* One shot; @done gets 0 when @after_ns have passed. */
 void loop_timer(struct loop *loop, struct loop_op *op, uint64_t after_ns);
-/* Ask @op to end early; its @done comes all the same, with -ECANCELED if it had not yet. */
+/*
+ * Ask @op to end early; its @done comes all the same and later, with -ECANCELED unless it was
+ * too late. Does nothing to one that is not in flight.
+ */
 void loop_cancel(struct loop *loop, struct loop_op *op);
 
 /*
- * Call @fn on the loop's thread, once, soon. Any thread. @post stays in place until then;
- * posting one that is already posted does nothing.
+ * Call @fn on the loop's thread, once, soon; not any more when the loop ends. Any thread. @post
+ * stays in place until then; posting one that is already posted does nothing.
  */
 struct loop_post {
 	void (*fn)(struct loop_post *post);
