@@ -1,0 +1,274 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "vmm/options.h"
+
+#include <assert.h>
+
+#include "vmm/platform.h"
+
+/* The offset of a member, only if it has the type that the option's kind writes. */
+/* clang-format off */
+#define FIELD(type, object, member) \
+	_Generic(((object *)0)->member, type : offsetof(object, member)) /* NOLINT */
+/* clang-format on */
+#define UINT(member)   FIELD(unsigned int, struct config, member)
+#define SIZE(member)   FIELD(uint64_t, struct config, member)
+#define BOOL(member)   FIELD(bool, struct config, member)
+#define STRING(member) FIELD(char *, struct config, member)
+
+enum {
+	VERBOSITY_MAX = 2,
+	DISK_QUEUES_MAX = 16,
+};
+
+/* Far above what any processor addresses; the exact limit is known when the VM is built. */
+#define MEMORY_MAX_BYTES (1024 * TIB)
+
+static const char *const type_words[] = {
+	[GUEST_TYPE_PLAIN] = "plain",
+	NULL,
+};
+
+static const char *const hw_words[] = {
+	[BOOT_HW_ACPI] = "acpi",
+	[BOOT_HW_FDT] = "fdt",
+	NULL,
+};
+
+static const char *const reboot_words[] = {
+	[REBOOT_RESTART] = "restart",
+	[REBOOT_EXIT] = "exit",
+	NULL,
+};
+
+static const char *const console_words[] = {
+	[CONSOLE_SERIAL] = "serial",
+	[CONSOLE_VIRTIO] = "virtio",
+	[CONSOLE_NONE] = "none",
+	NULL,
+};
+
+static const char *const sandbox_words[] = {
+	[SANDBOX_ON] = "on",
+	[SANDBOX_LOG] = "log",
+	[SANDBOX_OFF] = "off",
+	NULL,
+};
+
+static const struct option vm_options[] = {
+	{
+		.key = "name",
+		.kind = OPTION_NAME,
+		.argument = "NAME",
+		.help = "Name of the VM, for messages",
+		.offset = STRING(name),
+	},
+	{
+		.key = "type",
+		.kind = OPTION_CHOICE,
+		.fallback = "plain",
+		.help = "Kind of guest: plain has all of its memory shared with the host",
+		.words = type_words,
+		.offset = UINT(type),
+	},
+	{
+		.key = "cpus",
+		.kind = OPTION_UINT,
+		.argument = "N",
+		.fallback = "1",
+		.help = "Number of virtual processors",
+		.min = 1,
+		.max = PLATFORM_VCPUS_MAX,
+		.offset = UINT(n_vcpus),
+	},
+	{
+		.key = "memory",
+		.kind = OPTION_SIZE,
+		.argument = "SIZE",
+		.fallback = "512M",
+		.help = "Guest memory, a multiple of 4K",
+		.min = LAYOUT_RAM_BYTES_MIN,
+		.max = MEMORY_MAX_BYTES,
+		.offset = SIZE(memory_bytes),
+	},
+	{
+		.key = "hw",
+		.kind = OPTION_CHOICE,
+		.fallback = "acpi",
+		.help = "How the guest learns of its hardware: ACPI tables or a device tree",
+		.words = hw_words,
+		.offset = UINT(hw),
+	},
+	{
+		.key = "on-reboot",
+		.kind = OPTION_CHOICE,
+		.fallback = "restart",
+		.help = "When the guest resets itself: build the VM anew, or end with status "
+			"204",
+		.words = reboot_words,
+		.offset = UINT(on_reboot),
+	},
+	{
+		.key = "time-limit",
+		.kind = OPTION_UINT,
+		.argument = "SECONDS",
+		.fallback = "0",
+		.help = "End with status 206 after so many seconds; 0 is never",
+		.max = UINT32_MAX,
+		.offset = UINT(time_limit_s),
+	},
+	{
+		.key = "verbosity",
+		.kind = OPTION_UINT,
+		.argument = "N",
+		.fallback = "0",
+		.help = "0: errors and warnings, 1: what happens, 2: every exit of note",
+		.max = VERBOSITY_MAX,
+		.offset = UINT(verbosity),
+	},
+	{.key = NULL},
+};
+
+static const struct option boot_options[] = {
+	{
+		.key = "kernel",
+		.kind = OPTION_PATH,
+		.argument = "FILE",
+		.help = "Linux bzImage, or ELF file with a PVH entry; required",
+		.offset = STRING(kernel),
+	},
+	{
+		.key = "initrd",
+		.kind = OPTION_PATH,
+		.argument = "FILE",
+		.help = "Initial RAM disk",
+		.offset = STRING(initrd),
+	},
+	{
+		.key = "cmdline",
+		.kind = OPTION_TEXT,
+		.argument = "TEXT",
+		.fallback = "",
+		.help = "Kernel command line",
+		.offset = STRING(cmdline),
+	},
+	{.key = NULL},
+};
+
+static const struct option disk_options[] = {
+	{
+		.key = "path",
+		.kind = OPTION_PATH,
+		.argument = "FILE",
+		.help = "Raw image or block device; required",
+		.offset = FIELD(char *, struct disk_config, path),
+	},
+	{
+		.key = "readonly",
+		.kind = OPTION_BOOL,
+		.fallback = "off",
+		.help = "Refuse writes of the guest",
+		.offset = FIELD(bool, struct disk_config, readonly),
+	},
+	{
+		.key = "direct",
+		.kind = OPTION_BOOL,
+		.fallback = "off",
+		.help = "Bypass the host's page cache",
+		.offset = FIELD(bool, struct disk_config, direct),
+	},
+	{
+		.key = "serial",
+		.kind = OPTION_NAME,
+		.argument = "NAME",
+		.help = "Serial number that the guest sees, at most 20 bytes; the disk's name "
+			"if not given",
+		.offset = FIELD(char *, struct disk_config, serial),
+	},
+	{
+		.key = "queues",
+		.kind = OPTION_UINT,
+		.argument = "N",
+		.fallback = "0",
+		.help = "Request queues; 0 is one per virtual processor, at most 4",
+		.max = DISK_QUEUES_MAX,
+		.offset = FIELD(unsigned int, struct disk_config, n_queues),
+	},
+	{.key = NULL},
+};
+
+static const struct option_list disk_list = {
+	.items_offset = offsetof(struct config, disks),
+	.count_offset = UINT(n_disks),
+	.item_bytes = sizeof(struct disk_config),
+	.items_max = CONFIG_DISKS_MAX,
+};
+static_assert(offsetof(struct disk_config, name) == 0, "options find items by name");
+
+static const struct option console_options[] = {
+	{
+		.key = "kind",
+		.kind = OPTION_CHOICE,
+		.fallback = "serial",
+		.help = "Device behind standard input and output",
+		.words = console_words,
+		.offset = UINT(console),
+	},
+	{
+		.key = "log",
+		.kind = OPTION_PATH,
+		.argument = "FILE",
+		.help = "File that gets a copy of the serial port's output",
+		.offset = STRING(serial_log),
+	},
+	{.key = NULL},
+};
+
+static const struct option devices_options[] = {
+	{
+		.key = "rng",
+		.kind = OPTION_BOOL,
+		.fallback = "on",
+		.help = "Source of random numbers (virtio-rng)",
+		.offset = BOOL(rng),
+	},
+	{.key = NULL},
+};
+
+static const struct option sandbox_options[] = {
+	{
+		.key = "mode",
+		.kind = OPTION_CHOICE,
+		.fallback = "on",
+		.help = "Stop system calls that Alcove does not need, or let the kernel log "
+			"them",
+		.words = sandbox_words,
+		.offset = UINT(sandbox),
+	},
+	{.key = NULL},
+};
+
+const struct option_section option_sections[] = {
+	{.name = "vm", .help = "The machine", .options = vm_options},
+	{.name = "boot", .help = "What it boots", .options = boot_options},
+	{
+		.name = "disk",
+		.bare = "path",
+		.list = &disk_list,
+		.help = "A disk (virtio-blk); give it again for more",
+		.options = disk_options,
+	},
+	{
+		.name = "console",
+		.bare = "kind",
+		.help = "The operator's console",
+		.options = console_options,
+	},
+	{.name = "devices", .help = "Other devices", .options = devices_options},
+	{
+		.name = "sandbox",
+		.bare = "mode",
+		.help = "What Alcove itself may do on the host",
+		.options = sandbox_options,
+	},
+	{.name = NULL},
+};
