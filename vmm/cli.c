@@ -1,0 +1,301 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "vmm/cli.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "vmm/args.h"
+#include "vmm/err.h"
+#include "vmm/host.h"
+#include "vmm/machine.h"
+#include "vmm/nearest.h"
+#include "vmm/options.h"
+#include "vmm/version.h"
+
+struct command {
+	const char *name;
+	const char *synopsis;	       /* what follows the name */
+	const char *help;	       /* NULL: not listed */
+	void (*print_help)(FILE *out); /* more help; NULL: none */
+	/* @argv: what follows the name, NULL-terminated. Returns the exit status. */
+	int (*run)(char **argv);
+};
+
+static int run_command(char **argv);
+static int options_command(char **argv);
+static int help_command(char **argv);
+static int version_command(char **argv);
+
+static const struct command commands[] = {
+	{
+		.name = "run",
+		.synopsis = "[CONFIG] [--option=value]...",
+		.help = "Run a virtual machine to its end",
+		.print_help = options_print_help,
+		.run = run_command,
+	},
+	{
+		.name = "help",
+		.synopsis = "[COMMAND]",
+		.help = "Explain the program or one command",
+		.run = help_command,
+	},
+	{
+		.name = "version",
+		.synopsis = "",
+		.help = "Print the version",
+		.run = version_command,
+	},
+	{
+		/* For the Makefile. */
+		.name = "options",
+		.synopsis = "--format=man|completion",
+		.run = options_command,
+	},
+};
+
+/* Says why on stderr; @status is passed on. */
+static int fail(int status, const struct err *err)
+{
+	fprintf(stderr, "alcove: %s\n", err->text);
+	return status;
+}
+
+/* Fails when @argv has a word left. */
+static int expect_end(char **argv, struct err *err)
+{
+	if (*argv)
+		return err_set(err, -EINVAL, "'%s': unexpected here; leave it out", *argv);
+	return 0;
+}
+
+static const struct command *command_find(const char *name, struct err *err)
+{
+	struct nearest nearest;
+
+	nearest_init(&nearest, name);
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
+		if (!strcmp(commands[i].name, name))
+			return &commands[i];
+		if (commands[i].help)
+			nearest_offer(&nearest, commands[i].name);
+	}
+	if (nearest.best)
+		err_set(err, -EINVAL, "'%s': unknown command; did you mean '%s'?", name,
+			nearest.best);
+	else
+		err_set(err, -EINVAL, "'%s': unknown command; `alcove help` lists all", name);
+	return NULL;
+}
+
+/* --- run --- */
+
+static int run_takes_value(const char *name, struct err *err)
+{
+	if (!strcmp(name, "help"))
+		return 0;
+	return options_know(name, err) ? 1 : -EINVAL;
+}
+
+/* What is no option: the file, and the wish for help. */
+static int run_read_words(char **argv, const char **ret_file, bool *ret_help, struct err *err)
+{
+	struct args args = {.next = argv, .takes_value = run_takes_value};
+	struct arg arg;
+	int more;
+
+	for (more = args_next(&args, &arg, err); more > 0; more = args_next(&args, &arg, err)) {
+		if (!strcmp(arg.name, "help"))
+			*ret_help = true;
+		if (*arg.name)
+			continue;
+		if (*ret_file)
+			return err_set(err, -EINVAL,
+				       "'%s': second config file after '%s'; leave one out",
+				       arg.value, *ret_file);
+		*ret_file = arg.value;
+	}
+	return more < 0 ? more : expect_end(args.next, err);
+}
+
+static int run_read_options(char **argv, struct config *config, struct err *err)
+{
+	struct args args = {.next = argv, .takes_value = run_takes_value};
+	struct arg arg;
+	int more;
+
+	for (more = args_next(&args, &arg, err); more > 0; more = args_next(&args, &arg, err)) {
+		int result = 0;
+
+		if (*arg.name)
+			result = options_set(config, arg.name, arg.value, err);
+		if (result < 0)
+			return result;
+	}
+	return more;
+}
+
+/* The file first, so that the command line overrides it wherever the file's name stands. */
+static int run_read(char **argv, const char *file, struct config *config, struct err *err)
+{
+	int result = config_init(config, err);
+
+	if (result == 0 && file)
+		result = options_read_file(config, file, err);
+	if (result == 0)
+		result = run_read_options(argv, config, err);
+	return result == 0 ? config_check(config, err) : result;
+}
+
+static int run_machine(const struct config *config)
+{
+	struct host *host;
+	struct err err = {0};
+	int status;
+
+	if (host_linux_new(&host, &err) < 0)
+		return fail(EXIT_STATUS_SETUP, &err);
+	status = (int)machine_run(host, config);
+	host_linux_free(host);
+	return status;
+}
+
+static int run_command(char **argv)
+{
+	struct config config = {0};
+	struct err err = {0};
+	const char *file = NULL;
+	bool help = false;
+	int status;
+
+	if (run_read_words(argv, &file, &help, &err) < 0)
+		return fail(EXIT_STATUS_USAGE, &err);
+	if (help)
+		return help_command((char *[]){(char[]){"run"}, NULL});
+	if (run_read(argv, file, &config, &err) < 0)
+		status = fail(EXIT_STATUS_USAGE, &err);
+	else
+		status = run_machine(&config);
+	config_fini(&config);
+	return status;
+}
+
+/* --- options --- */
+
+static int options_takes_value(const char *name, struct err *err)
+{
+	if (!strcmp(name, "format"))
+		return 1;
+	return err_set(err, -EINVAL, "--%s: unknown option; write --format", name);
+}
+
+static void completion_print(FILE *out)
+{
+	char names[128] = "";
+	size_t used = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(commands) && used < sizeof(names); i++) {
+		if (commands[i].help)
+			used += (size_t)snprintf(names + used, sizeof(names) - used, "%s%s",
+						 used ? " " : "", commands[i].name);
+	}
+	ASSERT(used < sizeof(names));
+	options_print_completion(out, names);
+}
+
+static int options_command(char **argv)
+{
+	static const struct {
+		const char *format;
+		void (*print)(FILE *out);
+	} formats[] = {
+		{"man", options_print_man},
+		{"completion", completion_print},
+	};
+	struct args args = {.next = argv, .takes_value = options_takes_value};
+	struct arg arg = {.value = ""};
+	struct err err = {0};
+
+	if (args_next(&args, &arg, &err) < 0)
+		return fail(EXIT_STATUS_USAGE, &err);
+	for (size_t i = 0; i < ARRAY_SIZE(formats); i++) {
+		if (!strcmp(arg.value, formats[i].format)) {
+			formats[i].print(stdout);
+			return EXIT_STATUS_OK;
+		}
+	}
+	err_set(&err, -EINVAL, "--format: '%s' is not known; write man or completion",
+		arg.value);
+	return fail(EXIT_STATUS_USAGE, &err);
+}
+
+/* --- help, version --- */
+
+static void program_print_help(FILE *out)
+{
+	fputs("Usage: alcove COMMAND [ARGUMENT]...\n\n"
+	      "A small virtual machine monitor for KVM.\n\n",
+	      out);
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
+		if (commands[i].help)
+			fprintf(out, "  %-9s %s\n", commands[i].name, commands[i].help);
+	}
+	fputs("\n`alcove help COMMAND` says more, alcove(1) says all.\n", out);
+}
+
+static int help_command(char **argv)
+{
+	const struct command *command;
+	struct err err = {0};
+
+	if (!*argv) {
+		program_print_help(stdout);
+		return EXIT_STATUS_OK;
+	}
+	command = command_find(*argv, &err);
+	if (!command || expect_end(argv + 1, &err) < 0)
+		return fail(EXIT_STATUS_USAGE, &err);
+	printf("Usage: alcove %s %s\n\n%s.\n", command->name, command->synopsis,
+	       command->help ? command->help : "For the Makefile");
+	if (command->print_help)
+		command->print_help(stdout);
+	return EXIT_STATUS_OK;
+}
+
+static int version_command(char **argv)
+{
+	struct err err = {0};
+
+	if (expect_end(argv, &err) < 0)
+		return fail(EXIT_STATUS_USAGE, &err);
+	puts("alcove " ALCOVE_VERSION);
+	return EXIT_STATUS_OK;
+}
+
+int cli_main(char **argv)
+{
+	/* What users of other programs type. */
+	static const struct {
+		const char *text;
+		const char *name;
+	} aliases[] = {{"--help", "help"},
+		       {"-h", "help"},
+		       {"--version", "version"},
+		       {"-V", "version"}};
+	const struct command *command;
+	struct err err = {0};
+	const char *name;
+
+	if (!argv[0] || !argv[1]) {
+		program_print_help(stderr);
+		return EXIT_STATUS_USAGE;
+	}
+	name = argv[1];
+	for (size_t i = 0; i < ARRAY_SIZE(aliases); i++) {
+		if (!strcmp(name, aliases[i].text))
+			name = aliases[i].name;
+	}
+	command = command_find(name, &err);
+	return command ? command->run(argv + 2) : fail(EXIT_STATUS_USAGE, &err);
+}
