@@ -9,7 +9,7 @@
 # clang-tidy looks at a file again only when it, a header or the configuration changed.
 
 # Who may read errno: the door to the kernel, and small helpers around files and terminals.
-errno_files='vmm/host_linux.c vmm/config_file.c devices/fd.c memory/guest.c boot/file.c'
+errno_files='vmm/host_linux.c vmm/config_file.c vmm/log.c vmm/terminal.c devices/fd.c memory/guest.c boot/file.c'
 
 own=
 [ "$1" != --own ] || { own=1; shift; }
