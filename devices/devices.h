@@ -172,13 +172,18 @@ struct pci_device_info {
 /* A memory BAR. Handlers run without a lock of the PCI code; offsets are from its start. */
 struct pci_bar_ops {
 	struct bus_ops access;
-	/* The guest put the BAR at @gpa, or PCI_BAR_UNMAPPED (not decoded). May be NULL. */
+	/*
+	 * The BAR is on the bus at @gpa, or PCI_BAR_UNMAPPED: not any more. Calls alternate. Under
+	 * the lock of PCI configuration. May be NULL.
+	 */
 	void (*moved)(void *owner, unsigned int bar, gpa_t gpa);
 };
 
 /*
- * Bytes of configuration space that a device answers itself (a window in a capability).
+ * Bytes of configuration space that a device answers itself (a window in a capability). Called
+ * one at a time, under the lock of PCI configuration, which no BAR handler may wait for.
  * @offset: from the start of the capability.
+ * @size_bytes: 1 to 4, within one dword.
  */
 struct pci_config_ops {
 	uint32_t (*read)(void *owner, unsigned int offset, unsigned int size_bytes);
@@ -186,15 +191,17 @@ struct pci_config_ops {
 		      unsigned int size_bytes);
 };
 
+/* Returns 0 or -ENOMEM. Capabilities, BARs and MSI-X are added before it is plugged in. */
 int pci_device_new(const struct pci_device_info *info, struct pci_device **ret_device);
+/* Unplugs it: BARs still decoded are `moved` to PCI_BAR_UNMAPPED, so their owner still exists. */
 void pci_device_free(struct pci_device *device);
 
 /*
- * A 64-bit, non-prefetchable memory BAR in registers @bar and @bar + 1.
+ * A 64-bit, non-prefetchable memory BAR in registers @bar and @bar + 1, both free.
  * @size_bytes: a power of two, at least a granule.
  */
-int pci_device_add_bar(struct pci_device *device, unsigned int bar, uint64_t size_bytes,
-		       const struct pci_bar_ops *ops, void *owner);
+void pci_device_add_bar(struct pci_device *device, unsigned int bar, uint64_t size_bytes,
+			const struct pci_bar_ops *ops, void *owner);
 
 /**
  * Append a capability. @body: what follows id and next pointer, read-only to the guest.
@@ -207,25 +214,35 @@ int pci_device_add_capability(struct pci_device *device, uint8_t id, const void 
 			      size_t body_bytes, const struct pci_config_ops *ops,
 			      unsigned int ops_offset, void *owner);
 
-/* MSI-X with @n_vectors (1..2048), table and pending bits in a BAR of their own at @bar. */
+/*
+ * MSI-X with @n_vectors (1..2048), table and pending bits in a BAR of their own at @bar.
+ * Returns 0, -ENOMEM, -ENOSPC (no room for the capability).
+ */
 int pci_device_add_msix(struct pci_device *device, unsigned int bar, unsigned int n_vectors,
 			const struct msi_sink *sink);
 
-/* Any thread. Masked vectors become pending and fire when the guest unmasks them. */
+/*
+ * Any thread, under any lock. Masked vectors become pending and fire when the guest unmasks them;
+ * while MSI-X or bus mastering is off, nothing happens.
+ */
 void pci_device_raise_msix(struct pci_device *device, unsigned int vector);
 
 /* Is bus mastering on? A device does no DMA and raises nothing while it is off. */
 bool pci_device_is_master(const struct pci_device *device);
 
-/* ECAM on @mmio, mechanism #1 on @pio; a host bridge at 00.0. */
+/*
+ * ECAM on @mmio, mechanism #1 on @pio; a host bridge at 00.0. BARs are decoded within
+ * layout->mmio32 and mmio64 only, and start below 4 GiB as far as there is room.
+ * Returns 0, -ENOMEM, -EEXIST (addresses taken).
+ */
 int pci_host_new(struct bus *mmio, struct bus *pio, const struct layout *layout,
 		 struct pci_host **ret_host);
-/* Frees no device. */
+/* Frees no device; those still in a slot are unplugged. Accepts NULL. */
 void pci_host_free(struct pci_host *host);
 
 /**
  * Plug @device into the next free slot and give its BARs addresses (decoding stays off), before
- * any vCPU runs. Returns the slot, -ENOSPC.
+ * any vCPU runs. Returns the slot, -ENOSPC (no free slot, or no room for the BARs).
  */
 int pci_host_add(struct pci_host *host, struct pci_device *device);
 
