@@ -17,6 +17,8 @@
 
 struct reading {
 	FILE *file;
+	char *line; /* getline's */
+	size_t line_room_bytes;
 	struct config_reader *reader;
 	struct err *err;
 	int result; /* of the first failure; nothing is read after it */
@@ -69,21 +71,29 @@ static void line_filter(struct reading *reading, char *line)
 		*line = '\0';
 }
 
-/* A line as fgets gives it, for inih; NULL ends the reading. */
+/* A line for inih, as fgets would give it; NULL ends the reading. */
 static char *line_read(char *buffer, int size_bytes, void *user)
 {
 	struct reading *reading = user;
+	ssize_t bytes;
 
-	if (reading->result < 0 || !fgets(buffer, size_bytes, reading->file))
+	if (reading->result < 0)
+		return NULL;
+	bytes = getline(&reading->line, &reading->line_room_bytes, reading->file);
+	if (bytes < 0)
 		return NULL;
 	reading->reader->line++;
-	if (!strchr(buffer, '\n') && !feof(reading->file)) {
+	if (strlen(reading->line) != (size_t)bytes)
+		reading->result = err_set(reading->err, -EINVAL,
+					  "line holds a NUL byte; give a text file");
+	else if (bytes >= size_bytes)
 		reading->result =
 			err_set(reading->err, -EINVAL,
-				"line is longer than %d bytes or is no text; shorten it",
-				size_bytes - 2);
+				"line is longer than %d bytes; shorten it", size_bytes - 2);
+	if (reading->result < 0)
 		return NULL;
-	}
+
+	memcpy(buffer, reading->line, (size_t)bytes + 1);
 	if (reading->reader->line == 1 && !strncmp(buffer, byte_order_mark, 3))
 		memmove(buffer, buffer + 3, strlen(buffer + 3) + 1);
 	line_filter(reading, buffer);
@@ -126,6 +136,7 @@ int config_file_read(const char *path, struct config_reader *reader, struct err 
 
 	reader->line = 0;
 	line = ini_parse_stream(line_read, &reading, key_take, &reading);
+	free(reading.line);
 	if (reading.result >= 0 && line > 0)
 		reading.result = err_set(err, -EINVAL,
 					 "neither a section nor a key; write 'key = value'");

@@ -21,8 +21,8 @@ enum sandbox_role {
  * Limit the calling thread to the system calls of @role, for ever.
  *
  * With SANDBOX_ON a forbidden call ends the process: the terminal is restored, one line on
- * stderr names call and thread, the status is EXIT_STATUS_INTERNAL. SIGSYS is unblocked for that
- * and must stay so. With SANDBOX_LOG the kernel logs the call and lets it happen.
+ * stderr names call and thread, the status is EXIT_STATUS_INTERNAL. SIGSYS is unblocked for
+ * that and must stay so. With SANDBOX_LOG the kernel logs the call and lets it happen.
  *
  * Returns 0, or -errno with @err; the thread is then as free as before.
  */
