@@ -195,7 +195,7 @@ struct virtio_queue {
 
 	/* An eventfd that KVM signals when the driver notifies; always being read. */
 	int kick_fd;
-	bool kick_bound; /* to the notification address; guarded as virtio_device.notify_gpa */
+	bool kick_bound; /* to the notification address; see virtio_device.bar_gpa */
 	uint64_t kick_count;
 	struct iovec kick_iov;
 	struct loop_op kick;
@@ -242,7 +242,7 @@ struct virtio_device {
 	uint64_t features; /* as negotiated, while not idle */
 	struct loop_post control;
 
-	gpa_t notify_gpa; /* PCI_BAR_UNMAPPED: no eventfd is bound. Of virtio_pci_moved alone */
+	gpa_t bar_gpa; /* where eventfds are bound; guarded by the lock of PCI configuration */
 };
 
 /**
