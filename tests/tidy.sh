@@ -6,7 +6,8 @@
 # --own   only the rules that need no compiler (what tests/tidy_selftest plants)
 # TREE    a git work tree (the one this script is in)
 #
-# clang-tidy looks at a file again only when it, a header or the configuration changed.
+# clang-tidy looks at a file again only when it, a header or the configuration changed; ask it
+# for the whole story of a finding with: clang-tidy -p . FILE
 
 # Who may read errno: the door to the kernel, and small helpers around files and terminals.
 errno_files='vmm/host_linux.c vmm/config_file.c vmm/log.c vmm/terminal.c devices/fd.c memory/guest.c boot/file.c'
@@ -89,14 +90,15 @@ text_scripts()
 
 format()
 {
-	files '*.c' '*.h' | xargs -r clang-format --dry-run -Werror
+	files '*.c' '*.h' | xargs -r clang-format --dry-run -Werror 2>&1 |
+		sed -n 's/: error: code should be clang-formatted.*/: not as clang-format has it/p'
 }
 
 # Every file through clang-tidy, but for those with a stamp newer than all they may depend on.
 clang_tidy()
 {
 	mkdir -p build/tidy
-	newest=$(files '*.h' .clang-tidy Makefile | xargs ls -t | head -n 1)
+	newest=$(files '*.h' '*.clang-tidy' Makefile | xargs ls -t | head -n 1)
 	sed -n 's/.*"file":"\([^"]*\)".*/\1/p' compile_commands.json |
 		while IFS= read -r file; do
 			stamp=build/tidy/$(printf '%s' "$file" | tr / _)
@@ -106,7 +108,7 @@ clang_tidy()
 		xargs -r -n 2 -P "$(nproc)" sh -c '
 			out=$(clang-tidy --quiet -p . "$1" 2>&1)
 			status=$?
-			out=$(printf "%s\n" "$out" | grep -v "warnings\{0,1\} .*generated\.$")
+			out=$(printf "%s\n" "$out" | grep -E ": (error|warning): ")
 			[ "$status" = 0 ] && [ -z "$out" ] && : >"$2" && exit
 			printf "%s\n" "${out:-$1: clang-tidy ended with status $status}"' sh
 }
