@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What a kernel finds in memory when it is entered: memory map, parameters, descriptors,
+ * tables. */
+#ifndef BOOT_PARAMS_H
+#define BOOT_PARAMS_H
+
+#include <asm/bootparam.h>
+
+#include "boot/boot.h"
+
+enum {
+	MEMORY_MAP_MAX = 8,
+	PAGE_TABLE_ENTRIES = 512,
+	PAGE_TABLES_N = 6, /* one of level 4, one of level 3, four of level 2 */
+};
+
+/* Types of E820 and of PVH alike. */
+enum memory_type {
+	MEMORY_TYPE_RAM = 1,
+	MEMORY_TYPE_RESERVED = 2,
+};
+
+struct memory_map_entry {
+	struct range gpa;
+	enum memory_type type;
+};
+
+struct memory_map {
+	struct memory_map_entry entries[MEMORY_MAP_MAX];
+	unsigned int n_entries;
+};
+
+/* The guest's view of its physical memory; ascending and disjoint. */
+void memory_map_init(struct memory_map *ret_map, const struct layout *layout);
+
+/* Where the things lie that parameters point to; zero stands for none. */
+struct params_pointers {
+	gpa_t cmdline;
+	gpa_t initrd;
+	uint64_t initrd_bytes;
+	gpa_t rsdp;
+	gpa_t setup_data;
+};
+
+/* The "zero page" of Documentation/arch/x86/boot.rst. All addresses are below 4 GiB. */
+void boot_params_init(struct boot_params *ret_params, const struct setup_header *setup,
+		      gpa_t load_gpa, const struct memory_map *map,
+		      const struct params_pointers *pointers);
+
+/* Descriptors for the entry of @mode. */
+void gdt_init(uint8_t ret_gdt[BOOT_GDT_BYTES], enum boot_mode mode);
+
+/* Page tables, to lie at @gpa, that map the first 4 GiB 1:1 with pages of 2 MiB. */
+void page_tables_init(uint64_t ret_tables[PAGE_TABLES_N][PAGE_TABLE_ENTRIES], gpa_t gpa);
+
+#endif
