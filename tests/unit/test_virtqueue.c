@@ -392,7 +392,8 @@ START_TEST(test_table_with_a_successor_breaks_the_ring)
 }
 END_TEST
 
-/* Sizes that are no table: nothing, a part of an entry, more than a ring may have; one that wraps. */
+/* Sizes that are no table: nothing, a part of an entry, more than a ring may have; one that
+ * wraps. */
 static const struct {
 	gpa_t gpa;
 	uint32_t size_bytes;
