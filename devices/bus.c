@@ -2,9 +2,9 @@
 /*
  * A bus: a sorted array of disjoint ranges.
  *
- * Lookups hold the lock for one binary search and leave with a reference, so handlers run unlocked
- * and may change the bus. The array owns one reference of each entry; bus_remove gives it up and
- * waits for the last user to give up his.
+ * Lookups hold the lock for one binary search and leave with a reference, so handlers run
+ * unlocked and may change the bus. The array owns one reference of each entry; bus_remove gives
+ * it up and waits for the last user to give up his.
  */
 #include "devices/devices.h"
 

@@ -71,15 +71,17 @@ struct loop;
 struct iovec;
 
 /*
- * One operation in flight, embedded in its owner's request, zeroed but for @done. The owner keeps
- * it in place until @done has been called, on the loop's thread and exactly once per submission;
- * then it may be submitted again, from within @done too.
+ * One operation in flight, embedded in its owner's request, zeroed but for the first fields.
+ * The owner keeps it in place until @done has been called, on the loop's thread and exactly
+ * once per submission; then it may be submitted again, from within @done too.
  *
- * @result: as the system call would return it, or -errno; -ECANCELED after loop_cancel, or because
- * the loop ends (submit nothing then).
+ * @result: as the system call would return it, or -errno; -ECANCELED after loop_cancel, or
+ * because the loop ends (submit nothing then).
  */
 struct loop_op {
 	void (*done)(struct loop_op *op, int result);
+	/* For a descriptor that may block though it polls ready (a terminal): use a worker. */
+	bool may_block;
 
 	/* Owned by the loop. */
 	struct loop_op *next;
@@ -95,7 +97,8 @@ struct loop_op {
 
 /* Returns 0, or -errno with @err (io_uring missing or forbidden, and the cure). */
 int loop_new(struct loop **ret_loop, struct err *err);
-/* After loop_run returned, or without it: then operations submitted are forgotten. Accepts NULL. */
+/* After loop_run returned, or without it: then operations submitted are forgotten. Accepts
+ * NULL. */
 void loop_free(struct loop *loop);
 
 /**
@@ -173,8 +176,8 @@ struct pci_device_info {
 struct pci_bar_ops {
 	struct bus_ops access;
 	/*
-	 * The BAR is on the bus at @gpa, or PCI_BAR_UNMAPPED: not any more. Calls alternate. Under
-	 * the lock of PCI configuration. May be NULL.
+	 * The BAR is on the bus at @gpa, or PCI_BAR_UNMAPPED: not any more. Calls alternate.
+	 * Under the lock of PCI configuration. May be NULL.
 	 */
 	void (*moved)(void *owner, unsigned int bar, gpa_t gpa);
 };
@@ -193,7 +196,8 @@ struct pci_config_ops {
 
 /* Returns 0 or -ENOMEM. Capabilities, BARs and MSI-X are added before it is plugged in. */
 int pci_device_new(const struct pci_device_info *info, struct pci_device **ret_device);
-/* Unplugs it: BARs still decoded are `moved` to PCI_BAR_UNMAPPED, so their owner still exists. */
+/* Unplugs it: BARs still decoded are `moved` to PCI_BAR_UNMAPPED, so their owner still exists.
+ */
 void pci_device_free(struct pci_device *device);
 
 /*
@@ -222,8 +226,8 @@ int pci_device_add_msix(struct pci_device *device, unsigned int bar, unsigned in
 			const struct msi_sink *sink);
 
 /*
- * Any thread, under any lock. Masked vectors become pending and fire when the guest unmasks them;
- * while MSI-X or bus mastering is off, nothing happens.
+ * Any thread, under any lock. Masked vectors become pending and fire when the guest unmasks
+ * them; while MSI-X or bus mastering is off, nothing happens.
  */
 void pci_device_raise_msix(struct pci_device *device, unsigned int vector);
 
@@ -274,9 +278,13 @@ void ioapic_pulse(struct ioapic *ioapic, unsigned int pin);
 /*
  * The operator's end of a serial line or virtio console: a terminal, a file or nothing.
  *
- * Output never blocks the guest: what the other end does not take is kept in a bounded buffer,
- * the rest is dropped and counted. On a terminal, Ctrl-A x raises MACHINE_QUIT, Ctrl-A c shows
- * help, Ctrl-A Ctrl-A sends Ctrl-A.
+ * Output never blocks the guest: what the other end does not take is kept in a buffer of 1 MiB,
+ * the rest is dropped and counted. The flags of the descriptors are left alone. Writing to a
+ * pipe that nobody reads raises SIGPIPE: the program ignores it.
+ *
+ * With escapes, Ctrl-A x raises MACHINE_QUIT, Ctrl-A c shows help, Ctrl-A Ctrl-A sends Ctrl-A;
+ * other keys after Ctrl-A are sent with it. Input that the guest does not take is then dropped
+ * beyond 64 KiB, so that the escapes work; without, it is left unread.
  */
 struct console;
 
@@ -288,17 +296,20 @@ struct console_user {
 /**
  * @input_fd: -1 for none. @output_fd: -1 for none. Not closed by console_free.
  * @escape: look for Ctrl-A in the input.
+ * Returns 0 or -ENOMEM.
  */
 int console_new(struct loop *loop, int input_fd, int output_fd, bool escape,
 		const struct machine_sink *sink, struct console **ret_console);
-/* Flushes what the output takes within a bounded time. */
+/* After loop_run. Writes what is left, as far as the output takes it within a second. */
 void console_free(struct console *console);
 /* Who gets the input; at most one user. Before loop_run. */
 void console_set_user(struct console *console, struct console_user *user);
-/* Any thread; never blocks. */
+/* Any thread, under any lock of a device; never blocks. */
 void console_write(struct console *console, const void *bytes, size_t size_bytes);
-/* On any thread. Returns how many bytes were taken, 0 when there are none. */
+/* As console_write. Returns how many bytes were taken, 0 when there are none. */
 size_t console_read(struct console *console, void *buffer, size_t size_bytes);
+/* Output lost so far. Any thread. */
+uint64_t console_dropped_bytes(struct console *console);
 
 /* A 16550A at PLATFORM_SERIAL_PORT. @console: may be NULL (output is dropped). */
 struct serial;

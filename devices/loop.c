@@ -2,9 +2,9 @@
 /*
  * The loop: one io_uring that only the thread in loop_run submits to.
  *
- * A submission fills in its loop_op and queues it; each turn of the loop moves the queue into the
- * ring, as far as there is room, and sleeps in the kernel until something has happened. There is
- * never more in flight than the completion queue holds, so that queue cannot overflow.
+ * A submission fills in its loop_op and queues it; each turn of the loop moves the queue into
+ * the ring, as far as there is room, and sleeps in the kernel until something has happened.
+ * There is never more in flight than the completion queue holds, so that queue cannot overflow.
  *
  * The ring is made disabled: the kernel takes the thread that enables it for its only submitter
  * (IORING_SETUP_SINGLE_ISSUER), and that must be the one in loop_run, not the one that sets up.
@@ -309,6 +309,7 @@ static bool loop_push_op(struct loop *loop, struct loop_op *op)
 {
 	struct io_uring_sqe sqe = {
 		.opcode = op->opcode,
+		.flags = op->may_block ? IOSQE_ASYNC : 0,
 		.fd = op->fd,
 		.addr = op->address,
 		.len = op->length,
@@ -321,8 +322,8 @@ static bool loop_push_op(struct loop *loop, struct loop_op *op)
 }
 
 /*
- * Move what waits into the ring, cancellations first: by the time its owner submits an operation
- * again, no old cancellation can be behind it. False when something had to stay.
+ * Move what waits into the ring, cancellations first: by the time its owner submits an
+ * operation again, no old cancellation can be behind it. False when something had to stay.
  */
 static bool loop_fill_ring(struct loop *loop)
 {

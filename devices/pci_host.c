@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The root of bus 0: how configuration space is reached (ECAM, mechanism #1), which device is in
- * which slot, and which BARs are on the bus.
+ * The root of bus 0: how configuration space is reached (ECAM, mechanism #1), which device is
+ * in which slot, and which BARs are on the bus.
  *
- * The guest may put BARs where it likes. Only what lies in one of the bridge's windows is decoded,
- * so a BAR can never cover RAM, ECAM or a platform device. Of BARs that overlap, the one that
- * came first stays; the others are tried again after every change, so each comes on as soon as
- * there is room.
+ * The guest may put BARs where it likes. Only what lies in one of the bridge's windows is
+ * decoded, so a BAR can never cover RAM, ECAM or a platform device. Of BARs that overlap, the
+ * one that came first stays; the others are tried again after every change, so each comes on as
+ * soon as there is room.
  */
 #include "devices/pci.h"
 
