@@ -130,6 +130,7 @@ static void put_interrupt_controllers(struct writer *writer)
 	put_reg(writer, PLATFORM_IOAPIC_GPA, PLATFORM_IOAPIC_BYTES);
 	put_flag(writer, "interrupt-controller");
 	PUT_CELLS(writer, "#interrupt-cells", 2);
+	PUT_CELLS(writer, "#address-cells", 0);
 	PUT_CELLS(writer, "phandle", PHANDLE_IOAPIC);
 	node_end(writer);
 
@@ -138,13 +139,14 @@ static void put_interrupt_controllers(struct writer *writer)
 	put_reg(writer, PLATFORM_LAPIC_GPA, GRANULE_BYTES);
 	put_flag(writer, "interrupt-controller");
 	PUT_CELLS(writer, "#interrupt-cells", 2);
+	PUT_CELLS(writer, "#address-cells", 0);
 	put_flag(writer, "intel,virtual-wire-mode"); /* there is no PIC */
 	node_end(writer);
 }
 
 static void put_serial(struct writer *writer)
 {
-	node_begin(writer, "isa");
+	node_begin_at(writer, "isa", 0);
 	put_string(writer, "compatible", "isa");
 	PUT_CELLS(writer, "#address-cells", 2);
 	PUT_CELLS(writer, "#size-cells", 1);
@@ -160,7 +162,7 @@ static void put_serial(struct writer *writer)
 	node_end(writer);
 }
 
-/* One register of the power page: what is written to it, by whom. */
+/* A write to one register of the power page, and what it does. */
 static void put_power_user(struct writer *writer, const char *name, uint32_t offset,
 			   uint32_t value)
 {
@@ -185,13 +187,23 @@ static void put_power(struct writer *writer)
 	PUT_CELLS(writer, "phandle", PHANDLE_POWER);
 	node_end(writer);
 
-	put_power_user(writer, "poweroff", PLATFORM_POWER_SLEEP_CONTROL,
-		       PLATFORM_POWER_SLP_TYP_S5 << 2 | PLATFORM_POWER_SLP_EN);
-	put_power_user(writer, "reboot", PLATFORM_POWER_RESET, PLATFORM_POWER_RESET_VALUE);
-
 	node_begin_at(writer, "pvpanic", PLATFORM_PVPANIC_GPA);
 	put_string(writer, "compatible", "qemu,pvpanic-mmio");
 	put_reg(writer, PLATFORM_PVPANIC_GPA, PLATFORM_PVPANIC_BYTES);
+	node_end(writer);
+}
+
+/* Everything with an address. */
+static void put_soc(struct writer *writer)
+{
+	node_begin(writer, "soc");
+	put_string(writer, "compatible", "simple-bus");
+	PUT_CELLS(writer, "#address-cells", 2);
+	PUT_CELLS(writer, "#size-cells", 2);
+	put_flag(writer, "ranges");
+	put_interrupt_controllers(writer);
+	put_serial(writer);
+	put_power(writer);
 	node_end(writer);
 }
 
@@ -215,13 +227,14 @@ size_t fdt_init(void *ret_fdt, size_t room_bytes, const struct boot_machine *mac
 	PUT_CELLS(&writer, "#address-cells", 2);
 	PUT_CELLS(&writer, "#size-cells", 2);
 	node_begin(&writer, "chosen");
-	put_string(&writer, "stdout-path", "/isa/serial@3f8:115200n8");
+	put_string(&writer, "stdout-path", "/soc/isa@0/serial@3f8:115200n8");
 	node_end(&writer);
 	put_cpus(&writer, machine->n_vcpus);
 	put_memory(&writer, machine->layout);
-	put_interrupt_controllers(&writer);
-	put_serial(&writer);
-	put_power(&writer);
+	put_soc(&writer);
+	put_power_user(&writer, "poweroff", PLATFORM_POWER_SLEEP_CONTROL,
+		       PLATFORM_POWER_SLP_TYP_S5 << 2 | PLATFORM_POWER_SLP_EN);
+	put_power_user(&writer, "reboot", PLATFORM_POWER_RESET, PLATFORM_POWER_RESET_VALUE);
 	node_end(&writer);
 
 	if (!writer.error)
