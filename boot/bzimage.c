@@ -159,7 +159,7 @@ int bzimage_parse(const struct image_file *file, struct kernel *ret_kernel, stru
 		.file_bytes = (uint64_t)setup.syssize * SYSSIZE_UNIT_BYTES,
 		.room_bytes = setup.init_size,
 	};
-	ret = image_file_check(file, "the kernel (syssize)", segment.file_offset,
+	ret = image_file_check(file, "the kernel by syssize", segment.file_offset,
 			       segment.file_bytes, err);
 	if (ret)
 		return ret;

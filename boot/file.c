@@ -49,8 +49,8 @@ static int file_is_short(const struct image_file *file, const char *part, uint64
 			 uint64_t size_bytes, struct err *err)
 {
 	return err_set(err, -ENOEXEC,
-		       "%s '%s': %s needs %" PRIu64 " bytes at offset 0x%" PRIx64
-		       ", but the file ends before; fetch or build it again",
+		       "%s '%s': the file is too short for %s (%" PRIu64
+		       " bytes at offset 0x%" PRIx64 "); fetch or build it again",
 		       file->what, file->path, part, size_bytes, offset);
 }
 
