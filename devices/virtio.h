@@ -1,20 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * virtio 1.3 inside this folder: split virtqueues, the PCI transport, and what a device type adds.
+ * virtio 1.3 inside this folder: split virtqueues, the PCI transport, and what a device type
+ * adds.
  *
  * Who owns what:
  *
- *   registers (struct virtio_registers, struct virtio_queue_registers) are written by vCPU threads
- *   and guarded by virtio_device.lock. It is a leaf: nothing is called with it held. BAR handlers
- *   take no other lock and never call the PCI code, which may wait for them.
+ *   registers (struct virtio_registers, struct virtio_queue_registers) are written by vCPU
+ * threads and guarded by virtio_device.lock. It is a leaf: nothing is called with it held. BAR
+ * handlers take no other lock and never call the PCI code, which may wait for them.
  *
  *   rings (struct virtq), the phase and everything of a device type belong to the loop's thread
  *   alone and need no lock.
  *
- * The two meet in posts: a vCPU that writes DRIVER_OK or resets the device posts virtio_device.control
- * to the loop, which then copies the queue registers into rings, or ends the rings and clears the
- * registers. Until that is done the status register keeps its old, non-zero value: once the
- * driver has read 0, no memory of the guest is touched any more.
+ * The two meet in posts: a vCPU that writes DRIVER_OK or resets the device posts
+ * virtio_device.control to the loop, which then copies the queue registers into rings, or ends
+ * the rings and clears the registers. Until that is done the status register keeps its old,
+ * non-zero value: once the driver has read 0, no memory of the guest is touched any more.
  */
 #ifndef DEVICES_VIRTIO_H
 #define DEVICES_VIRTIO_H
@@ -91,7 +92,8 @@ bool virtq_pop(struct virtq *virtq, struct virtq_chain *ret_chain);
 /* Put the chain that was popped last back, to be popped again. */
 void virtq_unpop(struct virtq *virtq, uint16_t head);
 
-/* Give a taken chain back as used, its first @written_bytes writable bytes filled; see publish. */
+/* Give a taken chain back as used, its first @written_bytes writable bytes filled; see publish.
+ */
 void virtq_push(struct virtq *virtq, uint16_t head, uint32_t written_bytes);
 
 /* Forget a taken chain without telling the driver. */
@@ -193,9 +195,10 @@ struct virtio_queue {
 	bool live; /* virtq is in use */
 	struct loop_post serve;
 
-	/* An eventfd that KVM signals when the driver notifies; always being read. */
+	/* An eventfd that KVM signals when the driver notifies. */
 	int kick_fd;
-	bool kick_bound; /* to the notification address; see virtio_device.bar_gpa */
+	bool kick_bound;   /* to the notification address; see virtio_device.bar_gpa */
+	bool kick_awaited; /* its read is in flight; of the loop's thread */
 	uint64_t kick_count;
 	struct iovec kick_iov;
 	struct loop_op kick;
@@ -264,8 +267,8 @@ static inline bool virtio_device_has_feature(const struct virtio_device *device,
 }
 
 /**
- * Answer a chain that take() took. The driver learns of it when take() returns to the transport, or soon:
- * answers of one turn of the loop share one interrupt.
+ * Answer a chain that take() took. The driver learns of it when take() returns to the
+ * transport, or soon: answers of one turn of the loop share one interrupt.
  */
 void virtio_queue_push(struct virtio_queue *queue, uint16_t head, uint32_t written_bytes);
 

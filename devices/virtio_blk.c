@@ -3,8 +3,8 @@
  * virtio block device (virtio 1.3, 5.2) over a raw file or block device.
  *
  * Every head of every queue has a request of its own, made at start: what a guest can have in
- * flight, and the memory that takes, is bounded by the sizes of the queues. A request is a short
- * chain of operations on the loop; guest memory is borrowed, so no data is copied.
+ * flight, and the memory that takes, is bounded by the sizes of the queues. A request is a
+ * short chain of operations on the loop; guest memory is borrowed, so no data is copied.
  *
  * A request can ask to run alone: no other is taken then, and it starts when those under way
  * have ended.

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Inside of the virtio disk: virtio_blk.c is the device, virtio_blk_verbs.c what requests do. */
+/* Inside of the virtio disk: virtio_blk.c is the device, virtio_blk_verbs.c what requests do.
+ */
 #ifndef DEVICES_VIRTIO_BLK_H
 #define DEVICES_VIRTIO_BLK_H
 

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Disk images are opened once, at start. What can be wrong with them is told here, before there is
- * a guest to be surprised.
+ * Disk images are opened once, at start. What can be wrong with them is told here, before there
+ * is a guest to be surprised.
  *
  * The lock is one of the open file description (fcntl(2)), so that it goes with the descriptor,
- * however this process ends. A block device that is to be written is opened with O_EXCL besides:
- * the kernel then refuses one that is mounted, or part of a RAID or volume group.
+ * however this process ends. A block device that is to be written is opened with O_EXCL
+ * besides: the kernel then refuses one that is mounted, or part of a RAID or volume group.
  */
 #include "devices/virtio_blk_file.h"
 

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The loop's half of a virtio device: rings come to life at DRIVER_OK, are served when the driver
- * notifies, and end at reset. See virtio.h for who owns what.
+ * The loop's half of a virtio device: rings come to life at DRIVER_OK, are served when the
+ * driver notifies, and end at reset. See virtio.h for who owns what.
  *
- * A notification is an eventfd that KVM (or the BAR handler) signals; each is read by an operation
- * that is always in flight. Completions do not touch the driver's memory one by one: they mark the used
- * ring and post the queue, and the post publishes them all with one interrupt.
+ * A notification is an eventfd that KVM (or the BAR handler) signals; each is read by an
+ * operation that is in flight from the first start on. Completions do not touch the driver's
+ * memory one by one: they mark the used ring and post the queue, and the post publishes them
+ * all with one interrupt.
  */
 #include "devices/virtio.h"
 
@@ -125,6 +126,35 @@ void virtio_queue_break(struct virtio_queue *queue)
 	virtio_queue_resume(queue);
 }
 
+/* --- Notifications --- */
+
+/* From the first start on, for good: a signal while the device is idle does nothing. */
+static void queue_await_kick(struct virtio_queue *queue)
+{
+	if (queue->kick_awaited)
+		return;
+	queue->kick_awaited = true;
+	loop_readv(queue->device->env.loop, &queue->kick, queue->kick_fd, &queue->kick_iov, 1,
+		   0);
+}
+
+static void queue_kicked(struct loop_op *op, int result)
+{
+	struct virtio_queue *queue = container_of(op, struct virtio_queue, kick);
+
+	queue->kick_awaited = false;
+	/* Only the end of the loop ends the wait. */
+	if (result == -ECANCELED)
+		return;
+	queue_await_kick(queue);
+	queue_serve(&queue->serve);
+}
+
+void virtio_queue_kick(struct virtio_queue *queue)
+{
+	eventfd_write(queue->kick_fd, 1);
+}
+
 /* --- Start and reset --- */
 
 static void device_start(struct virtio_device *device)
@@ -143,8 +173,10 @@ static void device_start(struct virtio_device *device)
 	}
 	device->phase = VIRTIO_RUNNING;
 	/* A notification may have come, in vain, since the driver wrote DRIVER_OK. */
-	for (unsigned int i = 0; i < device->type.n_queues; i++)
+	for (unsigned int i = 0; i < device->type.n_queues; i++) {
 		virtio_queue_resume(&device->queues[i]);
+		queue_await_kick(&device->queues[i]);
+	}
 }
 
 static void device_end(struct virtio_device *device)
@@ -180,30 +212,6 @@ static void device_control(struct loop_post *post)
 		device_end(device);
 	else if (driver_ok && device->phase == VIRTIO_IDLE)
 		device_start(device);
-}
-
-/* --- Notifications --- */
-
-static void queue_await_kick(struct virtio_queue *queue)
-{
-	loop_readv(queue->device->env.loop, &queue->kick, queue->kick_fd, &queue->kick_iov, 1,
-		   0);
-}
-
-static void queue_kicked(struct loop_op *op, int result)
-{
-	struct virtio_queue *queue = container_of(op, struct virtio_queue, kick);
-
-	/* Only the end of the loop ends the wait. */
-	if (result == -ECANCELED)
-		return;
-	queue_await_kick(queue);
-	queue_serve(&queue->serve);
-}
-
-void virtio_queue_kick(struct virtio_queue *queue)
-{
-	eventfd_write(queue->kick_fd, 1);
 }
 
 /* --- Life --- */
@@ -265,8 +273,6 @@ int virtio_device_init(struct virtio_device *device, const struct virtio_env *en
 		return ret;
 	}
 	virtio_registers_reset_locked(device);
-	for (unsigned int i = 0; i < device->type.n_queues; i++)
-		queue_await_kick(&device->queues[i]);
 	return 0;
 }
 

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * A virtio device as a PCI function: the modern transport (virtio 1.3, 4.1). All of this runs on
- * vCPU threads; the registers themselves are virtio_registers.c.
+ * A virtio device as a PCI function: the modern transport (virtio 1.3, 4.1). All of this runs
+ * on vCPU threads; the registers themselves are virtio_registers.c.
  *
- * BAR 0, one page for each structure, so that a notification is told apart by its address alone:
+ * BAR 0, one page for each structure, so that a notification is told apart by its address
+ * alone:
  *
  *   0x0000  common configuration
  *   0x1000  ISR status

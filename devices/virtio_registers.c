@@ -7,7 +7,8 @@
  *
  *   ACKNOWLEDGE -> DRIVER -> FEATURES_OK (features acceptable, now final) -> DRIVER_OK
  *
- * Queue registers can be written until the queue is enabled, and a queue enabled until DRIVER_OK.
+ * Queue registers can be written until the queue is enabled, and a queue enabled until
+ * DRIVER_OK.
  */
 #include <endian.h>
 #include <linux/virtio_config.h>
@@ -213,7 +214,8 @@ static bool needs_control(const struct virtio_registers *registers)
 	return registers->resetting || (registers->status & VIRTIO_CONFIG_S_DRIVER_OK);
 }
 
-/* A write reaches every field it covers wholly, whatever its size; a field half covered stays. */
+/* A write reaches every field it covers wholly, whatever its size; a field half covered stays.
+ */
 void virtio_registers_write(struct virtio_device *device, uint64_t offset, uint64_t value,
 			    unsigned int size_bytes)
 {

@@ -2,7 +2,8 @@
 /*
  * virtio entropy device (virtio 1.3, 5.4): random bytes of the host.
  *
- * A request may be answered with fewer bytes than it has room for; none costs us more than a page.
+ * A request may be answered with fewer bytes than it has room for; none costs us more than a
+ * page.
  */
 #include "devices/devices.h"
 

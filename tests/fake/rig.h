@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A machine without vCPUs, for tests of virtio devices: memory, buses, PCI and a running loop. The
- * test is the guest: its driver does what it is told, right or wrong.
+ * A machine without vCPUs, for tests of virtio devices: memory, buses, PCI and a running loop.
+ * The test is the guest: its driver does what it is told, right or wrong.
  */
 #ifndef TESTS_FAKE_RIG_H
 #define TESTS_FAKE_RIG_H

@@ -60,7 +60,7 @@ void fake_ring_set_desc(struct fake_ring *ring, gpa_t table_gpa, uint16_t index,
 
 void fake_ring_offer(struct fake_ring *ring, uint16_t head)
 {
-	store_u16(ring, ring->avail_gpa + ENTRIES + 2 * (ring->n_offered % ring->size), head);
+	store_u16(ring, ring->avail_gpa + ENTRIES + 2ul * (ring->n_offered % ring->size), head);
 	store_u16(ring, ring->avail_gpa + IDX, ++ring->n_offered);
 	/* As drivers do before they look whether the device wants to hear of it. */
 	__sync_synchronize();
@@ -73,7 +73,7 @@ void fake_ring_set_flags(struct fake_ring *ring, uint16_t flags)
 
 void fake_ring_set_used_event(struct fake_ring *ring, uint16_t event)
 {
-	store_u16(ring, ring->avail_gpa + ENTRIES + 2 * ring->size, event);
+	store_u16(ring, ring->avail_gpa + ENTRIES + 2ul * ring->size, event);
 }
 
 uint16_t fake_ring_get_flags(struct fake_ring *ring)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The driver's side of a split virtqueue, for tests: it writes what it is told, right or wrong. */
+/* The driver's side of a split virtqueue, for tests: it writes what it is told, right or wrong.
+ */
 #ifndef TESTS_FAKE_RING_H
 #define TESTS_FAKE_RING_H
 
