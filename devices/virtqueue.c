@@ -5,14 +5,15 @@
  * A ring is three areas that the driver placed: the descriptor table and the avail ring, which
  * the driver writes at any time, and the used ring, which only we write. Every value is copied
  * once and the copy is checked. What no correct driver does (an index out of range, a loop, a
- * readable descriptor behind a writable one, a head that is still in use) breaks the ring for good;
- * only a reset of the device helps.
+ * readable descriptor behind a writable one, a head that is still in use) breaks the ring for
+ * good; only a reset of the device helps.
  *
  *   avail: flags u16, idx u16, ring u16[size], used_event u16
  *   used:  flags u16, idx u16, ring {id u32, len u32}[size], avail_event u16
  *
- * Both sides publish with a release store and load with acquire. The two event fields need more:
- * each side writes its index and then reads the other's wish, so a full barrier stands between.
+ * Both sides publish with a release store and load with acquire. The two event fields need
+ * more: each side writes its index and then reads the other's wish, so a full barrier stands
+ * between.
  */
 #include <endian.h>
 #include <errno.h>
@@ -130,8 +131,8 @@ static bool chain_add(struct virtq_chain *chain, gpa_t gpa, uint32_t size_bytes,
 }
 
 /*
- * Follow the chain from @head: any number of descriptors in the ring's table, the last of which may
- * name a table of its own. In neither table are more steps made than it has entries.
+ * Follow the chain from @head: any number of descriptors in the ring's table, the last of which
+ * may name a table of its own. In neither table are more steps made than it has entries.
  */
 static bool chain_walk(const struct virtq *virtq, uint16_t head, struct virtq_chain *chain)
 {
