@@ -31,7 +31,7 @@
 #define P9_OPTIONS "trans=virtio,version=9p2000.L,msize=512000"
 
 struct stream {
-	int from;	/* the command's side, -1 when closed */
+	int from; /* the command's side, -1 when closed */
 	int port;
 	uint64_t bytes;
 };
@@ -46,7 +46,6 @@ struct job {
 	pid_t pid;
 	struct stream out;
 	struct stream err;
-	struct stream in; /* terminal only: from port to the command */
 };
 
 static int write_all(int fd, const void *data, size_t size)
@@ -165,19 +164,19 @@ static const struct {
 	const char *options;
 	unsigned long flags;
 } mounts[] = {
-	{ "proc", "/proc", "", MS_NOSUID | MS_NODEV | MS_NOEXEC },
-	{ "sysfs", "/sys", "", MS_NOSUID | MS_NODEV | MS_NOEXEC },
-	{ "devtmpfs", "/dev", "", MS_NOSUID },
-	{ "devpts", "/dev/pts", "ptmxmode=666,mode=620,gid=5", MS_NOSUID | MS_NOEXEC },
-	{ "tmpfs", "/dev/shm", "mode=1777", MS_NOSUID | MS_NODEV },
-	{ "mqueue", "/dev/mqueue", "", MS_NOSUID | MS_NODEV | MS_NOEXEC },
-	{ "tmpfs", "/run", "mode=755", MS_NOSUID | MS_NODEV },
-	{ "tmpfs", "/tmp", "mode=1777", MS_NOSUID | MS_NODEV },
-	{ "tmpfs", "/var/tmp", "mode=1777", MS_NOSUID | MS_NODEV },
-	{ "cgroup2", "/sys/fs/cgroup", "", MS_NOSUID | MS_NODEV | MS_NOEXEC },
-	{ "debugfs", "/sys/kernel/debug", "", MS_NOSUID | MS_NODEV | MS_NOEXEC },
-	{ "securityfs", "/sys/kernel/security", "", MS_NOSUID | MS_NODEV | MS_NOEXEC },
-	{ "configfs", "/sys/kernel/config", "", MS_NOSUID | MS_NODEV | MS_NOEXEC },
+	{"proc", "/proc", "", MS_NOSUID | MS_NODEV | MS_NOEXEC},
+	{"sysfs", "/sys", "", MS_NOSUID | MS_NODEV | MS_NOEXEC},
+	{"devtmpfs", "/dev", "", MS_NOSUID},
+	{"devpts", "/dev/pts", "ptmxmode=666,mode=620,gid=5", MS_NOSUID | MS_NOEXEC},
+	{"tmpfs", "/dev/shm", "mode=1777", MS_NOSUID | MS_NODEV},
+	{"mqueue", "/dev/mqueue", "", MS_NOSUID | MS_NODEV | MS_NOEXEC},
+	{"tmpfs", "/run", "mode=755", MS_NOSUID | MS_NODEV},
+	{"tmpfs", "/tmp", "mode=1777", MS_NOSUID | MS_NODEV},
+	{"tmpfs", "/var/tmp", "mode=1777", MS_NOSUID | MS_NODEV},
+	{"cgroup2", "/sys/fs/cgroup", "", MS_NOSUID | MS_NODEV | MS_NOEXEC},
+	{"debugfs", "/sys/kernel/debug", "", MS_NOSUID | MS_NODEV | MS_NOEXEC},
+	{"securityfs", "/sys/kernel/security", "", MS_NOSUID | MS_NODEV | MS_NOEXEC},
+	{"configfs", "/sys/kernel/config", "", MS_NOSUID | MS_NODEV | MS_NOEXEC},
 };
 
 static void mount_all(const struct job *job)
@@ -207,7 +206,7 @@ static void mount_all(const struct job *job)
 
 static void loopback_up(void)
 {
-	struct ifreq lo = { .ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING };
+	struct ifreq lo = {.ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING};
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
 	if (fd < 0)
@@ -218,9 +217,9 @@ static void loopback_up(void)
 
 static void set_limits(void)
 {
-	struct rlimit files = { .rlim_cur = 1024, .rlim_max = 1048576 };
-	struct rlimit locked = { .rlim_cur = RLIM_INFINITY, .rlim_max = RLIM_INFINITY };
-	struct rlimit core = { 0 };
+	struct rlimit files = {.rlim_cur = 1024, .rlim_max = 1048576};
+	struct rlimit locked = {.rlim_cur = RLIM_INFINITY, .rlim_max = RLIM_INFINITY};
+	struct rlimit core = {0};
 
 	setrlimit(RLIMIT_NOFILE, &files);
 	setrlimit(RLIMIT_MEMLOCK, &locked);
@@ -283,27 +282,51 @@ static _Noreturn void run(const struct job *job, int in, int out, int err)
 	_exit(errno == ENOENT ? 127 : 126);
 }
 
+/* Copy stdin in a process of its own: the command may not read it for long. */
+static void start_input(const struct job *job, int to)
+{
+	static char buffer[65536];
+	struct lab_frame frame;
+	int port;
+
+	if (fork())
+		return;
+	close(job->ctl);
+	close(job->out.port);
+	close(job->err.port);
+	if (job->out.from != to)
+		close(job->out.from);
+	close(job->err.from);
+	signal(SIGPIPE, SIG_IGN);
+	port = open_port(LAB_IN, O_RDONLY);
+	while (!read_all(port, &frame, sizeof(frame)) && frame.size &&
+	       frame.size <= sizeof(buffer) && !read_all(port, buffer, frame.size))
+		if (write_all(to, buffer, frame.size))
+			break;
+	_exit(0);
+}
+
 static void start_on_pipes(struct job *job)
 {
-	int out[2], err[2], in = open_port(LAB_IN, O_RDONLY);
+	int in[2], out[2], err[2];
 
-	if (in < 0)
-		in = open("/dev/null", O_RDONLY | O_CLOEXEC);
-	if (pipe2(out, O_CLOEXEC) || pipe2(err, O_CLOEXEC))
+	if (pipe2(in, O_CLOEXEC) || pipe2(out, O_CLOEXEC) || pipe2(err, O_CLOEXEC))
 		fail(job, "pipe: %s", strerror(errno));
 	job->pid = fork();
 	if (job->pid == 0)
-		run(job, in, out[1], job->request.merge ? out[1] : err[1]);
-	close(in);
+		run(job, in[0], out[1], job->request.merge ? out[1] : err[1]);
+	close(in[0]);
 	close(out[1]);
 	close(err[1]);
 	job->out.from = out[0];
 	job->err.from = err[0];
+	start_input(job, in[1]);
+	close(in[1]);
 }
 
 static void start_on_terminal(struct job *job)
 {
-	struct winsize size = { .ws_row = job->request.rows, .ws_col = job->request.columns };
+	struct winsize size = {.ws_row = job->request.rows, .ws_col = job->request.columns};
 	int unlock = 0, slave, master = open("/dev/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC);
 
 	if (master < 0 || ioctl(master, TIOCSPTLCK, &unlock))
@@ -317,7 +340,7 @@ static void start_on_terminal(struct job *job)
 		run(job, slave, slave, slave);
 	close(slave);
 	job->out.from = master;
-	job->in = (struct stream){ .from = open_port(LAB_IN, O_RDONLY), .port = master };
+	start_input(job, master);
 }
 
 /* Pass on what there is; the end of it closes the stream. */
@@ -345,7 +368,8 @@ static int reap(const struct job *job, int *ret_status)
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
 		if (pid != job->pid)
 			continue;
-		*ret_status = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+		*ret_status =
+			WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 		return 1;
 	}
 	return 0;
@@ -354,7 +378,7 @@ static int reap(const struct job *job, int *ret_status)
 /* What was written before the command ended is in the pipes; don't wait for more. */
 static void drain(struct stream *stream)
 {
-	struct pollfd poll_in = { .fd = stream->from, .events = POLLIN };
+	struct pollfd poll_in = {.fd = stream->from, .events = POLLIN};
 
 	while (stream->from >= 0 && poll(&poll_in, 1, 0) > 0 && poll_in.revents) {
 		pass(stream);
@@ -366,22 +390,19 @@ static int serve(struct job *job, int children)
 {
 	for (;;) {
 		struct pollfd fds[] = {
-			{ .fd = children, .events = POLLIN },
-			{ .fd = job->out.from, .events = POLLIN },
-			{ .fd = job->err.from, .events = POLLIN },
-			{ .fd = job->in.from, .events = POLLIN },
+			{.fd = children, .events = POLLIN},
+			{.fd = job->out.from, .events = POLLIN},
+			{.fd = job->err.from, .events = POLLIN},
 		};
 		struct signalfd_siginfo info;
 		int status;
 
-		if (poll(fds, 4, -1) < 0)
+		if (poll(fds, 3, -1) < 0)
 			continue;
 		if (fds[1].revents)
 			pass(&job->out);
 		if (fds[2].revents)
 			pass(&job->err);
-		if (fds[3].revents)
-			pass(&job->in);
 		if (!fds[0].revents || read(children, &info, sizeof(info)) < 0)
 			continue;
 		if (reap(job, &status)) {
@@ -397,7 +418,6 @@ int main(void)
 	struct job job = {
 		.out.from = -1,
 		.err.from = -1,
-		.in.from = -1,
 	};
 	sigset_t mask;
 	int children;

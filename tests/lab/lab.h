@@ -12,10 +12,10 @@
 
 /* Port numbers: /dev/vport*p<n>. */
 enum lab_port {
-	LAB_CTL = 1,	/* one request in, replies out */
-	LAB_IN,		/* the command's stdin */
-	LAB_OUT,	/* its stdout, or its terminal */
-	LAB_ERR,	/* its stderr */
+	LAB_CTL = 1, /* one request in, replies out */
+	LAB_IN,	     /* the command's stdin, in frames */
+	LAB_OUT,     /* its stdout, or its terminal */
+	LAB_ERR,     /* its stderr */
 };
 
 /*
@@ -33,10 +33,15 @@ struct lab_request {
 	uint16_t columns;
 };
 
+/* On LAB_IN: followed by size bytes; the end of stdin is a frame of size 0. */
+struct lab_frame {
+	uint32_t size;
+};
+
 enum lab_kind {
-	LAB_READY = 1,	/* ports are open, the request may come */
-	LAB_FAILED,	/* the command could not be started, see text */
-	LAB_EXITED,	/* with status, after all of its output was written */
+	LAB_READY = 1, /* ports are open, the request may come */
+	LAB_FAILED,    /* the command could not be started, see text */
+	LAB_EXITED,    /* with status, after all of its output was written */
 };
 
 struct lab_reply {

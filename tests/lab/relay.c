@@ -19,16 +19,14 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
-#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <termios.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "tests/lab/lab.h"
 
-#define ESCAPE 0x1d /* Ctrl-] */
+#define ESCAPE	     0x1d /* Ctrl-] */
 #define CONSOLE_TAIL 30
 
 struct relay {
@@ -42,6 +40,14 @@ struct relay {
 	int ports[LAB_ERR + 1]; /* our ends, -1 when closed */
 	uint64_t out_bytes;
 	uint64_t err_bytes;
+	struct {
+		struct lab_frame frame;
+		char data[16384];
+	} in;
+	size_t in_size; /* of the frame being sent, 0: read the next one */
+	size_t in_sent;
+	bool in_done;
+	bool listening; /* the request was sent */
 	struct lab_reply reply;
 	size_t reply_size;
 	bool exited;
@@ -61,19 +67,35 @@ static void end_qemu(void)
 	}
 }
 
+/* Async-signal-safe, as signals must end us even where we wait for a slow reader. */
 static _Noreturn void quit(int status)
 {
 	end_qemu();
 	if (relay.raw)
 		tcsetattr(0, TCSANOW, &relay.saved);
-	exit(status);
+	_exit(status);
+}
+
+static void on_signal(int nr)
+{
+	static const char text[] = "lab: time limit reached, see the kernel's log ";
+	ssize_t ignored;
+
+	if (nr != SIGALRM)
+		quit(128 + nr);
+	ignored = write(2, text, sizeof(text) - 1);
+	if (relay.console)
+		ignored = write(2, relay.console, strlen(relay.console));
+	ignored = write(2, "\n", 1);
+	(void)ignored;
+	quit(124);
 }
 
 static void show_console(void)
 {
-	char *lines[CONSOLE_TAIL] = { NULL };
+	char *lines[CONSOLE_TAIL] = {NULL};
 	FILE *file = relay.console ? fopen(relay.console, "r") : NULL;
-	size_t size[CONSOLE_TAIL] = { 0 };
+	size_t size[CONSOLE_TAIL] = {0};
 	unsigned int n = 0;
 
 	if (!file)
@@ -119,7 +141,8 @@ static void add_port(int nr, int fd)
 	snprintf(text, sizeof(text), "socket,id=lab%d,fd=%d", nr, fd);
 	add_argument("-chardev");
 	add_argument(text);
-	snprintf(text, sizeof(text), "virtserialport,chardev=lab%d,nr=%d,name=lab.%d", nr, nr, nr);
+	snprintf(text, sizeof(text), "virtserialport,chardev=lab%d,nr=%d,name=lab.%d", nr, nr,
+		 nr);
 	add_argument("-device");
 	add_argument(text);
 }
@@ -128,7 +151,6 @@ static void start_qemu(void)
 {
 	int theirs[LAB_ERR + 1];
 	pid_t self = getpid();
-	sigset_t none;
 
 	add_argument("-device");
 	add_argument("virtio-serial-pci,max_ports=8");
@@ -153,8 +175,6 @@ static void start_qemu(void)
 	if (getppid() != self)
 		_exit(125);
 	setpgid(0, 0); /* Ctrl-C is ours to handle */
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
 	for (int nr = LAB_CTL; nr <= LAB_ERR; nr++)
 		fcntl(theirs[nr], F_SETFD, 0);
 	dup2(open("/dev/null", O_RDONLY | O_CLOEXEC), 0);
@@ -169,10 +189,10 @@ static int write_all(int fd, const void *data, size_t size)
 	const char *next = data;
 
 	while (size) {
-		struct pollfd writable = { .fd = fd, .events = POLLOUT };
+		struct pollfd writable = {.fd = fd, .events = POLLOUT};
 		ssize_t done = write(fd, next, size);
 
-		if (done < 0 && errno == EAGAIN)
+		if (done < 0 && errno == EAGAIN) /* somebody else's open file */
 			poll(&writable, 1, -1);
 		else if (done < 0 && errno != EINTR)
 			return -errno;
@@ -227,6 +247,7 @@ static void send_request(void)
 	    write_all(relay.ports[LAB_CTL], blob, request.size))
 		fail("the machine does not listen");
 	free(blob);
+	relay.listening = true;
 }
 
 static void close_port(int nr)
@@ -236,6 +257,21 @@ static void close_port(int nr)
 	relay.ports[nr] = -1;
 }
 
+/* QEMU has closed its end of the port. */
+static void machine_down(void)
+{
+	int status = 0;
+
+	close_port(LAB_CTL);
+	if (relay.exited)
+		return;
+	if (waitpid(relay.pid, &status, 0) == relay.pid)
+		relay.pid = 0;
+	if (WIFEXITED(status) && WEXITSTATUS(status))
+		fail("QEMU failed with status %d", WEXITSTATUS(status));
+	fail("the machine went down");
+}
+
 static void read_reply(void)
 {
 	struct lab_reply *reply = &relay.reply;
@@ -243,7 +279,7 @@ static void read_reply(void)
 			    sizeof(*reply) - relay.reply_size);
 
 	if (size <= 0) {
-		close_port(LAB_CTL);
+		machine_down();
 		return;
 	}
 	relay.reply_size += (size_t)size;
@@ -276,19 +312,36 @@ static void copy_out(int nr, int fd, uint64_t *count)
 		quit(128 + SIGPIPE);
 }
 
-static void copy_in(void)
+/* Send what there is; never wait, as the command may not read before we read. */
+static void send_in(void)
 {
-	char buffer[4096];
-	ssize_t size = read(0, buffer, sizeof(buffer));
+	ssize_t done = send(relay.ports[LAB_IN], (char *)&relay.in + relay.in_sent,
+			    relay.in_size - relay.in_sent, MSG_DONTWAIT | MSG_NOSIGNAL);
 
-	if (size <= 0) {
-		close_port(LAB_IN);
+	if (done < 0 && errno != EAGAIN && errno != EINTR) {
+		relay.in_done = true;
+		relay.in_size = 0;
 		return;
 	}
-	if (relay.tty && memchr(buffer, ESCAPE, (size_t)size))
+	if (done > 0)
+		relay.in_sent += (size_t)done;
+	if (relay.in_sent < relay.in_size)
+		return;
+	relay.in_size = 0;
+	/* Closing the port would lose what QEMU has not read yet. */
+	relay.in_done = !relay.in.frame.size;
+}
+
+static void copy_in(bool forward)
+{
+	ssize_t size = forward ? read(0, relay.in.data, sizeof(relay.in.data)) : 0;
+
+	if (relay.tty && size > 0 && memchr(relay.in.data, ESCAPE, (size_t)size))
 		quit(130);
-	if (write_all(relay.ports[LAB_IN], buffer, (size_t)size))
-		close_port(LAB_IN);
+	relay.in.frame.size = size > 0 ? (uint32_t)size : 0;
+	relay.in_size = sizeof(relay.in.frame) + relay.in.frame.size;
+	relay.in_sent = 0;
+	send_in();
 }
 
 static bool complete(void)
@@ -309,102 +362,64 @@ static void terminal_raw(void)
 	relay.raw = true;
 }
 
-static int64_t now_ms(void)
+static void loop(void)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-static void on_signal(int signals)
-{
-	struct signalfd_siginfo info;
-	int status;
-
-	if (read(signals, &info, sizeof(info)) != sizeof(info))
-		return;
-	if (info.ssi_signo != SIGCHLD)
-		quit(128 + (int)info.ssi_signo);
-	if (waitpid(relay.pid, &status, WNOHANG) != relay.pid)
-		return;
-	relay.pid = 0;
-	if (complete())
-		return;
-	if (WIFEXITED(status) && WEXITSTATUS(status))
-		fail("QEMU failed with status %d", WEXITSTATUS(status));
-	fail("the machine went down");
-}
-
-static void loop(int signals)
-{
-	int64_t end = now_ms() + relay.timeout_s * 1000;
-	/* A terminal in the background would stop us; others read like ssh does. */
+	/* A terminal in the background would stop us; others we read as ssh does. */
 	bool forward = relay.tty || !isatty(0);
 
-	if (!forward)
-		close_port(LAB_IN);
 	while (!complete()) {
-		int64_t left = end - now_ms();
+		bool sending = relay.listening && relay.in_size;
+		bool reading = relay.listening && !relay.in_size && !relay.in_done;
 		struct pollfd fds[] = {
-			{ .fd = signals, .events = POLLIN },
-			{ .fd = relay.ports[LAB_CTL], .events = POLLIN },
-			{ .fd = relay.ports[LAB_OUT], .events = POLLIN },
-			{ .fd = relay.ports[LAB_ERR], .events = POLLIN },
-			{ .fd = relay.ports[LAB_IN] < 0 ? -1 : 0, .events = POLLIN },
+			{.fd = relay.ports[LAB_CTL], .events = POLLIN},
+			{.fd = relay.ports[LAB_OUT], .events = POLLIN},
+			{.fd = relay.ports[LAB_ERR], .events = POLLIN},
+			{.fd = sending ? relay.ports[LAB_IN] : -1, .events = POLLOUT},
+			{.fd = reading && forward ? 0 : -1, .events = POLLIN},
 		};
 
-		if (left <= 0) {
-			end_qemu();
-			fprintf(stderr, "lab: time limit of %ld s reached; kernel's log: %s\n",
-				relay.timeout_s, relay.console ? relay.console : "none");
-			quit(124);
-		}
-		if (poll(fds, 5, left > 1000000 ? 1000000 : (int)left) < 0)
+		if (poll(fds, 5, reading && !forward ? 0 : -1) < 0)
 			continue;
-		if (fds[2].revents)
-			copy_out(LAB_OUT, 1, &relay.out_bytes);
-		if (fds[3].revents)
-			copy_out(LAB_ERR, 2, &relay.err_bytes);
-		if (fds[4].revents)
-			copy_in();
 		if (fds[1].revents)
-			read_reply();
+			copy_out(LAB_OUT, 1, &relay.out_bytes);
+		if (fds[2].revents)
+			copy_out(LAB_ERR, 2, &relay.err_bytes);
+		if (fds[3].revents)
+			send_in();
+		if (fds[4].revents || (reading && !forward))
+			copy_in(forward);
 		if (fds[0].revents)
-			on_signal(signals);
+			read_reply();
 	}
 }
 
-static int signals_open(void)
+static void catch_signals(void)
 {
-	sigset_t mask;
+	static const int numbers[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGALRM};
+	struct sigaction action = {.sa_handler = on_signal};
 
-	sigemptyset(&mask);
-	sigaddset(&mask, SIGCHLD);
-	sigaddset(&mask, SIGINT);
-	sigaddset(&mask, SIGTERM);
-	sigaddset(&mask, SIGHUP);
-	sigaddset(&mask, SIGQUIT);
-	sigprocmask(SIG_BLOCK, &mask, NULL);
+	sigfillset(&action.sa_mask);
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
+		sigaction(numbers[i], &action, NULL);
 	signal(SIGPIPE, SIG_IGN);
-	return signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
 static int usage(void)
 {
 	fputs("usage: relay --tree DIR [--console FILE] [--timeout S] [--tty]\n"
-	      "             -- QEMU ARGS… -- COMMAND…\n", stderr);
+	      "             -- QEMU ARGS… -- COMMAND…\n",
+	      stderr);
 	return 125;
 }
 
 static int parse(int argc, char **argv)
 {
 	static const struct option options[] = {
-		{ "tree", required_argument, NULL, 't' },
-		{ "console", required_argument, NULL, 'c' },
-		{ "timeout", required_argument, NULL, 's' },
-		{ "tty", no_argument, NULL, 'y' },
-		{ 0 },
+		{"tree", required_argument, NULL, 't'},
+		{"console", required_argument, NULL, 'c'},
+		{"timeout", required_argument, NULL, 's'},
+		{"tty", no_argument, NULL, 'y'},
+		{0},
 	};
 	int option;
 
@@ -430,17 +445,16 @@ static int parse(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-	int signals;
-
 	for (int nr = 0; nr <= LAB_ERR; nr++)
 		relay.ports[nr] = -1;
 	relay.timeout_s = 600;
 	if (parse(argc, argv))
 		return usage();
-	signals = signals_open();
+	catch_signals();
 	if (relay.tty)
 		terminal_raw();
 	start_qemu();
-	loop(signals);
+	alarm((unsigned int)relay.timeout_s);
+	loop();
 	quit(relay.reply.status);
 }

@@ -24,7 +24,7 @@ static uint64_t now_ns(void)
 
 static struct pair pair_read(void)
 {
-	struct pair best = { 0 };
+	struct pair best = {0};
 	uint64_t width = UINT64_MAX;
 
 	for (int i = 0; i < 100; i++) {
@@ -35,19 +35,19 @@ static struct pair pair_read(void)
 		if (after - before >= width)
 			continue;
 		width = after - before;
-		best = (struct pair){ .tsc = before + width / 2, .ns = ns };
+		best = (struct pair){.tsc = before + width / 2, .ns = ns};
 	}
 	return best;
 }
 
 int main(void)
 {
-	struct timespec pause = { .tv_nsec = 300000000 };
+	struct timespec pause = {.tv_nsec = 300000000};
 	struct pair first = pair_read(), last;
 
 	nanosleep(&pause, NULL);
 	last = pair_read();
-	printf("%llu\n", (unsigned long long)((last.tsc - first.tsc) * 1000000 /
-					      (last.ns - first.ns)));
+	printf("%llu\n",
+	       (unsigned long long)((last.tsc - first.tsc) * 1000000 / (last.ns - first.ns)));
 	return 0;
 }
