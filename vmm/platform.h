@@ -32,16 +32,17 @@
 #define PLATFORM_HT_END (1024 * GIB)
 
 /* I/O ports. */
-#define PLATFORM_SERIAL_PORT	 0x3f8
-#define PLATFORM_SERIAL_PORTS	 8
-#define PLATFORM_SERIAL_GSI	 4
-#define PLATFORM_KBD_RESET_PORT	 0x64 /* i8042 command register: writing 0xfe pulses reset */
-#define PLATFORM_DEBUG_EXIT_PORT 0xf4
-#define PLATFORM_PVPANIC_PORT	 0x505
-#define PLATFORM_POWER_PORT	 0x600 /* ACPI sleep control, sleep status, reset */
-#define PLATFORM_POWER_PORTS	 4
-#define PLATFORM_PCI_CONF_PORT	 0xcf8 /* mechanism #1, for kernels without MCFG */
-#define PLATFORM_PCI_CONF_PORTS	 8
+#define PLATFORM_SERIAL_PORT	  0x3f8
+#define PLATFORM_SERIAL_PORTS	  8
+#define PLATFORM_SERIAL_GSI	  4
+#define PLATFORM_KBD_RESET_PORT	  0x64 /* i8042 command register: writing 0xfe pulses reset */
+#define PLATFORM_DEBUG_EXIT_PORT  0xf4
+#define PLATFORM_DEBUG_EXIT_PORTS 4 /* for a write of any width at the first */
+#define PLATFORM_PVPANIC_PORT	  0x505
+#define PLATFORM_POWER_PORT	  0x600 /* ACPI sleep control, sleep status, reset */
+#define PLATFORM_POWER_PORTS	  4
+#define PLATFORM_PCI_CONF_PORT	  0xcf8 /* mechanism #1, for kernels without MCFG */
+#define PLATFORM_PCI_CONF_PORTS	  8
 
 /* Offsets and values of the power registers (ports and MMIO page alike), ACPI 6.5, 4.8.3.7. */
 #define PLATFORM_POWER_SLEEP_CONTROL 0
