@@ -270,9 +270,10 @@ struct machine_sink {
 
 /* Edge-triggered pins, delivered as MSIs (a split irqchip has no IOAPIC in the kernel). */
 struct ioapic;
+/* Returns 0, -ENOMEM, -EEXIST. */
 int ioapic_new(struct bus *mmio, const struct msi_sink *sink, struct ioapic **ret_ioapic);
 void ioapic_free(struct ioapic *ioapic);
-/* A rising and falling edge on @pin. Any thread. */
+/* A rising and falling edge on @pin. Any thread, under no lock of a device. */
 void ioapic_pulse(struct ioapic *ioapic, unsigned int pin);
 
 /*
@@ -313,12 +314,14 @@ uint64_t console_dropped_bytes(struct console *console);
 
 /* A 16550A at PLATFORM_SERIAL_PORT. @console: may be NULL (output is dropped). */
 struct serial;
-int serial_new(struct bus *pio, struct ioapic *ioapic, struct loop *loop,
-	       struct console *console, struct serial **ret_serial);
+/* Takes the console's input. Returns 0, -ENOMEM, -EEXIST. */
+int serial_new(struct bus *pio, struct ioapic *ioapic, struct console *console,
+	       struct serial **ret_serial);
 void serial_free(struct serial *serial);
 
 /* Power registers, i8042 reset pulse, pvpanic and debug-exit port. */
 struct power;
+/* Returns 0, -ENOMEM, -EEXIST. */
 int power_new(struct bus *pio, struct bus *mmio, const struct machine_sink *sink,
 	      struct power **ret_power);
 void power_free(struct power *power);
