@@ -2,8 +2,10 @@
 #include "vmm/cli.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "vmm/args.h"
 #include "vmm/err.h"
@@ -11,6 +13,7 @@
 #include "vmm/machine.h"
 #include "vmm/nearest.h"
 #include "vmm/options.h"
+#include "vmm/suite.h"
 #include "vmm/version.h"
 
 struct command {
@@ -18,7 +21,7 @@ struct command {
 	const char *synopsis;	       /* what follows the name */
 	const char *help;	       /* NULL: not listed */
 	void (*print_help)(FILE *out); /* more help; NULL: none */
-	/* @argv: what follows the name, NULL-terminated. Returns the exit status. */
+	/* @argv: what follows the name. Returns the exit status; -1 when help was asked for. */
 	int (*run)(char **argv);
 };
 
@@ -34,6 +37,13 @@ static const struct command commands[] = {
 		.help = "Run a virtual machine to its end",
 		.print_help = options_print_help,
 		.run = run_command,
+	},
+	{
+		.name = "test",
+		.synopsis = "PATH... [--option=value]... [-- RUN-OPTION...]",
+		.help = "Run tests of virtual machines, report in KTAP",
+		.print_help = suite_print_help,
+		.run = suite_command,
 	},
 	{
 		.name = "help",
@@ -172,7 +182,7 @@ static int run_command(char **argv)
 	if (run_read_words(argv, &file, &help, &err) < 0)
 		return fail(EXIT_STATUS_USAGE, &err);
 	if (help)
-		return help_command((char *[]){(char[]){"run"}, NULL});
+		return -1;
 	if (run_read(argv, file, &config, &err) < 0)
 		status = fail(EXIT_STATUS_USAGE, &err);
 	else
@@ -244,6 +254,14 @@ static void program_print_help(FILE *out)
 	fputs("\n`alcove help COMMAND` says more, alcove(1) says all.\n", out);
 }
 
+static void command_print_help(const struct command *command, FILE *out)
+{
+	fprintf(out, "Usage: alcove %s %s\n\n%s.\n", command->name, command->synopsis,
+		command->help ? command->help : "For the Makefile");
+	if (command->print_help)
+		command->print_help(out);
+}
+
 static int help_command(char **argv)
 {
 	const struct command *command;
@@ -256,10 +274,7 @@ static int help_command(char **argv)
 	command = command_find(*argv, &err);
 	if (!command || expect_end(argv + 1, &err) < 0)
 		return fail(EXIT_STATUS_USAGE, &err);
-	printf("Usage: alcove %s %s\n\n%s.\n", command->name, command->synopsis,
-	       command->help ? command->help : "For the Makefile");
-	if (command->print_help)
-		command->print_help(stdout);
+	command_print_help(command, stdout);
 	return EXIT_STATUS_OK;
 }
 
@@ -271,6 +286,18 @@ static int version_command(char **argv)
 		return fail(EXIT_STATUS_USAGE, &err);
 	puts("alcove " ALCOVE_VERSION);
 	return EXIT_STATUS_OK;
+}
+
+/* Were one of the three closed, a disk or a VM would get its number, and our messages. */
+static bool standard_files_open(struct err *err)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd) {
+			err_set(err, -EBADF, "/dev/null: cannot be opened; check the file");
+			return false;
+		}
+	}
+	return true;
 }
 
 int cli_main(char **argv)
@@ -286,7 +313,10 @@ int cli_main(char **argv)
 	const struct command *command;
 	struct err err = {0};
 	const char *name;
+	int status;
 
+	if (!standard_files_open(&err))
+		return fail(EXIT_STATUS_SETUP, &err);
 	if (!argv[0] || !argv[1]) {
 		program_print_help(stderr);
 		return EXIT_STATUS_USAGE;
@@ -297,5 +327,12 @@ int cli_main(char **argv)
 			name = aliases[i].name;
 	}
 	command = command_find(name, &err);
-	return command ? command->run(argv + 2) : fail(EXIT_STATUS_USAGE, &err);
+	if (!command)
+		return fail(EXIT_STATUS_USAGE, &err);
+	status = command->run(argv + 2);
+	if (status < 0) {
+		command_print_help(command, stdout);
+		status = EXIT_STATUS_OK;
+	}
+	return status;
 }
