@@ -62,6 +62,7 @@ struct loop {
 	pthread_mutex_t lock; /* guards what follows; nothing is called under it */
 	struct loop_post *posts;
 	struct loop_post **posts_end;
+	bool awake; /* about to look at the posts: no need to wake it */
 };
 
 static void list_init(struct loop_list *list)
@@ -388,13 +389,54 @@ static int loop_wait(struct loop *loop, unsigned int n_wait, unsigned int timeou
 	return 0;
 }
 
+static void loop_expect_posts(struct loop *loop)
+{
+	WITH_LOCK(&loop->lock);
+	loop->awake = true;
+}
+
+static struct loop_post *loop_take_posts(struct loop *loop)
+{
+	struct loop_post *posts;
+
+	WITH_LOCK(&loop->lock);
+	loop->awake = false;
+	posts = loop->posts;
+	loop->posts = NULL;
+	loop->posts_end = &loop->posts;
+	return posts;
+}
+
+/* From here on it may be posted again. Returns the one after it. */
+static struct loop_post *loop_release_post(struct loop *loop, struct loop_post *post)
+{
+	WITH_LOCK(&loop->lock);
+	post->posted = false;
+	return post->next;
+}
+
+/* Only those of now: one that posts itself again must not keep the others waiting. */
+static void loop_run_posts(struct loop *loop)
+{
+	struct loop_post *post = loop_take_posts(loop);
+
+	while (post) {
+		struct loop_post *next = loop_release_post(loop, post);
+
+		post->fn(post);
+		post = next;
+	}
+}
+
 static int loop_turn(struct loop *loop)
 {
 	/* A full ring is emptied by submitting; too many in flight only by waiting. */
 	bool wait = loop_fill_ring(loop) || loop->n_flying == LOOP_COMPLETIONS;
 	int err = loop_wait(loop, wait, 0);
 
+	loop_expect_posts(loop);
 	loop_reap(loop);
+	loop_run_posts(loop);
 	return err;
 }
 
@@ -483,46 +525,17 @@ void loop_post(struct loop *loop, struct loop_post *post)
 	first = !loop->posts;
 	*loop->posts_end = post;
 	loop->posts_end = &post->next;
-	if (first)
+	if (first && !loop->awake)
 		eventfd_write(loop->wake_fd, 1);
-}
-
-static struct loop_post *loop_take_posts(struct loop *loop)
-{
-	struct loop_post *posts;
-
-	WITH_LOCK(&loop->lock);
-	posts = loop->posts;
-	loop->posts = NULL;
-	loop->posts_end = &loop->posts;
-	return posts;
-}
-
-/* From here on it may be posted again. Returns the one after it. */
-static struct loop_post *loop_release_post(struct loop *loop, struct loop_post *post)
-{
-	WITH_LOCK(&loop->lock);
-	post->posted = false;
-	return post->next;
 }
 
 static void loop_wake_done(struct loop_op *op, int result)
 {
 	struct loop *loop = container_of(op, struct loop, wake_op);
-	struct loop_post *post;
 
-	if (result < 0) {
+	/* All it had to do was to end the wait of loop_turn. */
+	if (result < 0)
 		loop->wake_result = result;
-		return;
-	}
-	loop_readv(loop, &loop->wake_op, loop->wake_fd, &loop->wake_iov, 1, 0);
-
-	/* Only those of now: one that posts itself again must not keep the others waiting. */
-	post = loop_take_posts(loop);
-	while (post) {
-		struct loop_post *next = loop_release_post(loop, post);
-
-		post->fn(post);
-		post = next;
-	}
+	else
+		loop_readv(loop, &loop->wake_op, loop->wake_fd, &loop->wake_iov, 1, 0);
 }
