@@ -217,6 +217,11 @@ int config_check(const struct config *config, struct err *err)
 		return err_set(err, -EINVAL,
 			       "memory: %" PRIu64 " bytes are no multiple of 4K; round it up",
 			       config->memory_bytes);
+	if (config->serial_log && config->console == CONSOLE_SERIAL)
+		return err_set(err, -EINVAL,
+			       "console log '%s': the serial port is the terminal's; add "
+			       "--console=kind=virtio or kind=none, or leave the log out",
+			       config->serial_log);
 	for (unsigned int i = 0; i < config->n_disks; i++) {
 		int result = disk_check(&config->disks[i], err);
 

@@ -55,7 +55,7 @@ struct config {
 	struct disk_config disks[CONFIG_DISKS_MAX];
 	unsigned int n_disks;
 	enum console_kind console;
-	char *serial_log; /* NULL: none; a file that gets a copy of the 16550A's output alone */
+	char *serial_log; /* NULL: none; where the 16550A's output goes unless it is stdio */
 	bool rng;
 	enum reboot_action on_reboot;
 	unsigned int time_limit_s; /* 0: none */

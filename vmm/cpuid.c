@@ -3,7 +3,8 @@
  * KVM_GET_SUPPORTED_CPUID mixes what the host's processor can do with the topology of whichever
  * host CPU answered. The first part is passed on; the second is replaced here.
  *
- * Sources: Intel SDM vol. 2A, CPUID; AMD APM vol. 3, appendix E; linux/Documentation/virt/kvm/x86/cpuid.rst.
+ * Sources: Intel SDM vol. 2A, CPUID; AMD APM vol. 3, appendix E;
+ * linux/Documentation/virt/kvm/x86/cpuid.rst.
  */
 #include "vmm/cpuid.h"
 
@@ -67,7 +68,8 @@ unsigned int cpuid_gpa_bits(const struct kvm_cpuid2 *cpuid)
 {
 	for (uint32_t i = 0; i < cpuid->nent; i++) {
 		const struct kvm_cpuid_entry2 *entry = &cpuid->entries[i];
-		/* GuestPhysAddrSize: what nested paging can map, when less than the processor has. */
+		/* GuestPhysAddrSize: what nested paging can map, when less than the processor
+		 * has. */
 		unsigned int guest_bits = entry->eax >> 16 & 0xff;
 
 		if (entry->function != 0x80000008)

@@ -82,7 +82,8 @@ static struct exit decode_internal_error(struct kvm_run *run, size_t run_bytes)
 	return decode_failed("KVM reported an internal error", run->internal.suberror);
 }
 
-/* Reasons a VM of ours can see; EOI exits come only for level interrupts, which it does not have. */
+/* Reasons a VM of ours can see; EOI exits come only for level interrupts, which it does not
+ * have. */
 static struct exit (*const decoders[])(struct kvm_run *run, size_t run_bytes) = {
 	[KVM_EXIT_IO] = decode_port,
 	[KVM_EXIT_MMIO] = decode_mmio,

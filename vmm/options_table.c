@@ -217,7 +217,7 @@ static const struct option console_options[] = {
 		.key = "log",
 		.kind = OPTION_PATH,
 		.argument = "FILE",
-		.help = "File that gets a copy of the serial port's output",
+		.help = "File for the output of a serial port that is not the terminal's",
 		.offset = STRING(serial_log),
 	},
 	{.key = NULL},

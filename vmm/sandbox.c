@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <linux/fs.h>
+#include <linux/io_uring.h>
 #include <linux/kvm.h>
 #include <pthread.h>
 #include <seccomp.h>
@@ -97,6 +98,9 @@ static const struct rule rules[] = {
 	/* Waiting, and waking who waits. */
 	{CALL(io_uring_setup), .roles = MAIN},
 	{CALL(io_uring_register), .roles = MAIN},
+	/* loop_run */
+	{CALL_IF(io_uring_register, 2, UINT32_MAX, IORING_REGISTER_ENABLE_RINGS),
+	 .roles = LOOP},
 	{CALL(io_uring_enter), .roles = LOOP},
 	{CALL(eventfd2), .roles = MAIN},
 	{CALL(signalfd4), .roles = MAIN},

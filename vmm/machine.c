@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * One VM from its parts to its end, and again after a reset.
+ *
+ * Three kinds of threads live meanwhile: this one, which waits for the end; the loop's, which
+ * does all I/O; one per vCPU. Whoever learns that the machine is to end says so; the first one
+ * counts.
+ */
+#include "vmm/machine.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "vmm/cleanup.h"
+#include "vmm/log.h"
+#include "vmm/machine_parts.h"
+#include "vmm/sandbox.h"
+#include "vmm/terminal.h"
+
+void machine_end(struct machine *machine, enum end_kind kind, unsigned int code,
+		 const char *reason)
+{
+	WITH_LOCK(&machine->lock);
+
+	if (machine->end.kind != END_NOT_YET)
+		return;
+	machine->end.kind = kind;
+	machine->end.code = code;
+	strncpy(machine->end.reason, reason, sizeof(machine->end.reason) - 1);
+	pthread_cond_signal(&machine->ended);
+}
+
+static void machine_init(struct machine *machine, struct host *host,
+			 const struct config *config, const sigset_t *stop_signals)
+{
+	pthread_condattr_t monotonic;
+
+	*machine = (struct machine){
+		.host = host,
+		.config = config,
+		.vm = -1,
+		.signals = -1,
+		.serial_log = -1,
+		.stop_signals = *stop_signals,
+	};
+	pthread_mutex_init(&machine->lock, NULL);
+	pthread_condattr_init(&monotonic);
+	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	pthread_cond_init(&machine->ended, &monotonic);
+	pthread_condattr_destroy(&monotonic);
+}
+
+static void machine_fini(struct machine *machine)
+{
+	machine_stop_parts(machine);
+	pthread_cond_destroy(&machine->ended);
+	pthread_mutex_destroy(&machine->lock);
+}
+
+static struct end machine_wait(struct machine *machine, const struct timespec *deadline)
+{
+	WITH_LOCK(&machine->lock);
+	int ret = 0;
+
+	while (machine->end.kind == END_NOT_YET && ret != ETIMEDOUT)
+		ret = deadline ? pthread_cond_timedwait(&machine->ended, &machine->lock,
+							deadline)
+			       : pthread_cond_wait(&machine->ended, &machine->lock);
+	if (machine->end.kind == END_NOT_YET)
+		machine->end.kind = END_TIME_LIMIT;
+	return machine->end;
+}
+
+/* One life of the VM: from its parts to its end. */
+static struct end machine_live(struct host *host, const struct config *config,
+			       const sigset_t *stop_signals, const struct timespec *deadline)
+{
+	struct machine *machine = calloc(1, sizeof(*machine));
+	struct end end = {.kind = END_NO_START};
+	struct err err = {0};
+	int ret;
+
+	if (!machine) {
+		snprintf(end.reason, sizeof(end.reason), "out of memory");
+		return end;
+	}
+	machine_init(machine, host, config, stop_signals);
+	ret = machine_start_parts(machine, &err);
+	if (ret)
+		memcpy(end.reason, err.text, sizeof(end.reason));
+	else
+		end = machine_wait(machine, deadline);
+	machine_fini(machine);
+	free(machine);
+	return end;
+}
+
+static const struct {
+	enum exit_status status;
+	const char *message; /* NULL: nothing to explain, or outcome_log knows more */
+} outcomes[] = {
+	[END_NO_START] = {EXIT_STATUS_SETUP, NULL},
+	[END_POWER_OFF] = {EXIT_STATUS_OK, NULL},
+	[END_RESET] = {EXIT_STATUS_RESET, "the guest reset itself, and on-reboot is exit"},
+	[END_PANIC] = {EXIT_STATUS_PANIC, "the guest kernel panicked; its console says why"},
+	[END_EXIT] = {EXIT_STATUS_OK, NULL},
+	[END_QUIT] = {EXIT_STATUS_STOPPED, "stopped from the console"},
+	[END_SIGNAL] = {EXIT_STATUS_STOPPED, NULL},
+	[END_SHUTDOWN] = {EXIT_STATUS_SHUTDOWN,
+			  "a processor of the guest shut down (triple fault)"},
+	[END_TIME_LIMIT] = {EXIT_STATUS_TIME_LIMIT,
+			    "the guest was still running at the time limit"},
+	[END_FAILED] = {EXIT_STATUS_INTERNAL, NULL},
+};
+
+static struct timespec deadline_after(unsigned int seconds)
+{
+	struct timespec deadline;
+
+	clock_gettime(CLOCK_MONOTONIC, &deadline);
+	deadline.tv_sec += (time_t)seconds;
+	return deadline;
+}
+
+static void outcome_log(struct log *log, const struct end *end)
+{
+	switch (end->kind) {
+	case END_NO_START:
+	case END_FAILED:
+		log_error(log, "%s", end->reason);
+		break;
+	case END_SIGNAL:
+		log_error(log, "stopped by signal %s", sigabbrev_np((int)end->code));
+		break;
+	default:
+		if (outcomes[end->kind].message)
+			log_error(log, "%s", outcomes[end->kind].message);
+	}
+}
+
+static enum exit_status outcome_status(const struct end *end)
+{
+	if (end->kind != END_EXIT)
+		return outcomes[end->kind].status;
+	return end->code < EXIT_STATUS_GUEST_MAX ? (enum exit_status)end->code
+						 : EXIT_STATUS_GUEST_MAX;
+}
+
+/* Life after life, until one does not end in a reset that asks for the next. */
+static enum exit_status machine_run_lives(struct host *host, const struct config *config,
+					  const sigset_t *stop_signals, struct log *log)
+{
+	struct timespec deadline = deadline_after(config->time_limit_s);
+	struct end end;
+
+	do {
+		end = machine_live(host, config, stop_signals,
+				   config->time_limit_s ? &deadline : NULL);
+		if (end.kind == END_RESET)
+			log_info(log, "the guest reset itself");
+	} while (end.kind == END_RESET && config->on_reboot == REBOOT_RESTART);
+
+	terminal_restore();
+	outcome_log(log, &end);
+	return outcome_status(&end);
+}
+
+enum exit_status machine_run(struct host *host, const struct config *config)
+{
+	enum exit_status status = EXIT_STATUS_SETUP;
+	struct err err = {0};
+	sigset_t stop_signals, old_signals;
+	struct log log;
+	int ret = 0;
+
+	sigemptyset(&stop_signals);
+	sigaddset(&stop_signals, SIGTERM);
+	sigaddset(&stop_signals, SIGINT);
+	sigaddset(&stop_signals, SIGHUP);
+	log_init(&log, STDERR_FILENO, config->verbosity);
+	vcpu_init_signal();
+	if (config->console != CONSOLE_NONE)
+		ret = terminal_make_raw(STDIN_FILENO, &err);
+	if (!ret)
+		ret = sandbox_enter(SANDBOX_MAIN, config->sandbox, &err);
+
+	pthread_sigmask(SIG_BLOCK, &stop_signals, &old_signals);
+	if (!ret) {
+		status = machine_run_lives(host, config, &stop_signals, &log);
+	} else {
+		terminal_restore();
+		log_error(&log, "%s", err.text);
+	}
+	pthread_sigmask(SIG_SETMASK, &old_signals, NULL);
+	log_fini(&log);
+	return status;
+}

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Inside of a machine, for machine.c (its life) and machine_parts.c (what it is made of). */
+#ifndef VMM_MACHINE_PARTS_H
+#define VMM_MACHINE_PARTS_H
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdbool.h>
+
+#include "devices/devices.h"
+#include "memory/memory.h"
+#include "vmm/config.h"
+#include "vmm/err.h"
+#include "vmm/platform.h"
+#include "vmm/vcpu.h"
+
+/* Why the machine ends; MACHINE_* of the devices, and what the machine itself sees. */
+enum end_kind {
+	END_NOT_YET,
+	END_NO_START, /* a part could not be made; reason */
+	END_POWER_OFF,
+	END_RESET,
+	END_PANIC,
+	END_EXIT,
+	END_QUIT,
+	END_SIGNAL,
+	END_SHUTDOWN,
+	END_TIME_LIMIT,
+	END_FAILED,
+};
+
+struct end {
+	enum end_kind kind;
+	unsigned int code; /* END_EXIT: what the guest wrote; END_SIGNAL: the signal */
+	char reason[ERR_TEXT_MAX_BYTES]; /* END_NO_START, END_FAILED */
+};
+
+struct machine {
+	struct host *host;
+	const struct config *config;
+
+	int vm;
+	struct kvm_cpuid2 *cpuid;
+	struct layout layout;
+	struct guest_memory *memory;
+	struct bus *pio;
+	struct bus *mmio;
+	struct loop *loop;
+	struct msi_sink msi;
+	struct machine_sink sink;
+
+	struct console *console;	/* standard input and output */
+	struct console *serial_console; /* of the 16550A, when it is not that one */
+	int serial_log;
+	struct ioapic *ioapic;
+	struct serial *serial;
+	struct power *power;
+	struct pci_host *pci;
+	struct virtio_blk *disks[CONFIG_DISKS_MAX];
+	struct virtio_console *virtio_console;
+	struct virtio_rng *rng;
+
+	struct vcpu_env vcpu_env;
+	struct vcpu *vcpus[PLATFORM_VCPUS_MAX];
+
+	sigset_t stop_signals; /* end the machine; blocked in every thread */
+	int signals;	       /* signalfd of them */
+	struct loop_op on_signal;
+	pthread_t loop_thread;
+	bool has_loop_thread;
+
+	pthread_mutex_t lock; /* guards end */
+	pthread_cond_t ended;
+	struct end end;
+};
+
+/* Say why the machine is to end, from any thread; the first one counts. */
+void machine_end(struct machine *machine, enum end_kind kind, unsigned int code,
+		 const char *reason);
+
+/**
+ * Make all parts, in order; the guest runs when it returns 0.
+ *
+ * Returns 0 or -errno with @err set; machine_stop_parts is due in both cases.
+ */
+int machine_start_parts(struct machine *machine, struct err *err);
+
+/* Unmake what was made, in reverse order. */
+void machine_stop_parts(struct machine *machine);
+
+#endif

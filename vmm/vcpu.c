@@ -1,0 +1,335 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * A vCPU's thread: run the guest, decode why it came back, let the bus answer, again.
+ *
+ * To stop it, another thread sets @stop and kvm_run.immediate_exit, then sends the kick signal:
+ * before KVM_RUN the flag makes it return at once, inside it the signal does.
+ */
+#include "vmm/vcpu.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <linux/kvm.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "vmm/cleanup.h"
+#include "vmm/err.h"
+#include "vmm/exit.h"
+#include "vmm/host.h"
+
+enum {
+	CR0_PE = 1 << 0,
+	CR0_NE = 1 << 5,
+	CR0_ET = 1 << 4,
+	CR0_PG = INT32_MIN, /* bit 31 */
+	CR4_PAE = 1 << 5,
+	EFER_LME = 1 << 8,
+	EFER_LMA = 1 << 10,
+	RFLAGS_FIXED = 1 << 1,
+
+	MSR_IA32_MISC_ENABLE = 0x1a0,
+	MISC_ENABLE_FAST_STRING = 1 << 0,
+	MSR_MTRR_DEF_TYPE = 0x2ff,
+	MTRR_ENABLE_WRITE_BACK = 1 << 11 | 6,
+
+	SEGMENT_CODE = 11, /* execute, read, accessed */
+	SEGMENT_DATA = 3,  /* read, write, accessed */
+	SEGMENT_TSS_BUSY = 11,
+
+	THREAD_NAME_MAX_BYTES = 16,
+	REASON_MAX_BYTES = 160,
+};
+
+struct vcpu {
+	const struct vcpu_env *env;
+	uint32_t id;
+	int fd;
+	struct kvm_run *run;
+	size_t run_bytes;
+	pthread_t thread;
+	bool has_thread;
+	atomic_bool stop;
+};
+
+static int kick_signal(void)
+{
+	return SIGRTMIN;
+}
+
+static void kick_handle(int signal)
+{
+	(void)signal;
+}
+
+void vcpu_init_signal(void)
+{
+	struct sigaction action = {.sa_handler = kick_handle};
+
+	ASSERT(sigaction(kick_signal(), &action, NULL) == 0);
+}
+
+int vcpu_new(const struct vcpu_env *env, int vm, uint32_t id, const struct kvm_cpuid2 *cpuid,
+	     struct vcpu **ret_vcpu, struct err *err)
+{
+	struct vcpu *vcpu = calloc(1, sizeof(*vcpu));
+	int ret;
+
+	if (!vcpu)
+		return err_set(err, -ENOMEM, "vcpu%" PRIu32 ": out of memory", id);
+	vcpu->env = env;
+	vcpu->id = id;
+	vcpu->fd = host_vcpu_create(env->host, vm, id, &vcpu->run, &vcpu->run_bytes);
+	if (vcpu->fd < 0) {
+		ret = vcpu->fd;
+		free(vcpu);
+		return err_set(err, ret, "vcpu%" PRIu32 ": KVM cannot create it: %s", id,
+			       err_describe(ret));
+	}
+	ret = host_vcpu_set_cpuid(env->host, vcpu->fd, cpuid);
+	if (ret) {
+		vcpu_free(vcpu);
+		return err_set(err, ret, "vcpu%" PRIu32 ": KVM refused its CPUID leaves: %s",
+			       id, err_describe(ret));
+	}
+	*ret_vcpu = vcpu;
+	return 0;
+}
+
+void vcpu_free(struct vcpu *vcpu)
+{
+	if (!vcpu)
+		return;
+	if (vcpu->has_thread) {
+		vcpu_stop(vcpu);
+		pthread_join(vcpu->thread, NULL);
+	}
+	host_vcpu_close(vcpu->env->host, vcpu->fd, vcpu->run);
+	free(vcpu);
+}
+
+int vcpu_tsc_khz(struct vcpu *vcpu)
+{
+	return host_vcpu_get_tsc_khz(vcpu->env->host, vcpu->fd);
+}
+
+static struct kvm_segment segment_flat(uint16_t selector, uint8_t type, bool is_long)
+{
+	return (struct kvm_segment){
+		.limit = UINT32_MAX,
+		.selector = selector,
+		.type = type,
+		.present = 1,
+		.s = 1,
+		.g = 1,
+		.l = is_long,
+		.db = !is_long,
+	};
+}
+
+/* Flat segments; 64-bit mode with paging for LONG64, 32-bit without for PVH32. */
+static void sregs_set_entry(struct kvm_sregs *sregs, const struct boot_entry *entry)
+{
+	bool is_long = entry->mode == BOOT_MODE_LONG64;
+	struct kvm_segment data = segment_flat(BOOT_DATA_SELECTOR, SEGMENT_DATA, false);
+
+	sregs->cs = segment_flat(BOOT_CODE_SELECTOR, SEGMENT_CODE, is_long);
+	sregs->ds = data;
+	sregs->es = data;
+	sregs->fs = data;
+	sregs->gs = data;
+	sregs->ss = data;
+	/* The processor insists on a task register; its contents are never used. */
+	sregs->tr = (struct kvm_segment){.limit = 0x67, .type = SEGMENT_TSS_BUSY, .present = 1};
+	sregs->gdt = (struct kvm_dtable){.base = entry->gdt, .limit = BOOT_GDT_BYTES - 1};
+	sregs->idt = (struct kvm_dtable){0};
+
+	sregs->cr0 = CR0_PE | CR0_ET | CR0_NE;
+	sregs->cr3 = 0;
+	sregs->cr4 = 0;
+	sregs->efer = 0;
+	if (is_long) {
+		sregs->cr0 |= (uint32_t)CR0_PG;
+		sregs->cr3 = entry->cr3;
+		sregs->cr4 = CR4_PAE;
+		sregs->efer = EFER_LME | EFER_LMA;
+	}
+}
+
+/* What firmware would have set: memory is write-back, string instructions are fast. */
+static int msrs_set(struct vcpu *vcpu)
+{
+	static const struct kvm_msr_entry entries[] = {
+		{.index = MSR_IA32_MISC_ENABLE, .data = MISC_ENABLE_FAST_STRING},
+		{.index = MSR_MTRR_DEF_TYPE, .data = MTRR_ENABLE_WRITE_BACK},
+	};
+	_Alignas(struct kvm_msrs) char buffer[sizeof(struct kvm_msrs) + sizeof(entries)];
+	struct kvm_msrs *msrs = (struct kvm_msrs *)buffer;
+	int ret;
+
+	*msrs = (struct kvm_msrs){.nmsrs = ARRAY_SIZE(entries)};
+	memcpy(msrs->entries, entries, sizeof(entries));
+	ret = host_vcpu_set_msrs(vcpu->env->host, vcpu->fd, msrs);
+	if (ret < 0)
+		return ret;
+	return ret == (int)ARRAY_SIZE(entries) ? 0 : -EINVAL;
+}
+
+int vcpu_set_entry(struct vcpu *vcpu, const struct boot_entry *entry, struct err *err)
+{
+	struct host *host = vcpu->env->host;
+	struct kvm_regs regs = {
+		.rip = entry->rip,
+		.rsi = entry->rsi,
+		.rbx = entry->rbx,
+		.rflags = RFLAGS_FIXED,
+	};
+	struct kvm_sregs sregs;
+	int ret;
+
+	ret = host_vcpu_get_sregs(host, vcpu->fd, &sregs);
+	if (!ret) {
+		sregs_set_entry(&sregs, entry);
+		ret = host_vcpu_set_sregs(host, vcpu->fd, &sregs);
+	}
+	if (!ret)
+		ret = host_vcpu_set_regs(host, vcpu->fd, &regs);
+	if (!ret)
+		ret = msrs_set(vcpu);
+	if (ret)
+		return err_set(err, ret,
+			       "vcpu%" PRIu32 ": KVM refused its initial registers: %s",
+			       vcpu->id, err_describe(ret));
+	return 0;
+}
+
+static void port_access(struct vcpu *vcpu, const struct exit *exit)
+{
+	char *data = exit->data;
+
+	for (uint32_t i = 0; i < exit->count; i++, data += exit->size_bytes) {
+		uint64_t value = 0;
+
+		if (exit->is_write) {
+			memcpy(&value, data, exit->size_bytes);
+			bus_write(vcpu->env->pio, exit->address, value, exit->size_bytes);
+		} else {
+			value = bus_read(vcpu->env->pio, exit->address, exit->size_bytes);
+			memcpy(data, &value, exit->size_bytes);
+		}
+	}
+}
+
+/* KVM passes pieces of any size up to 8; the bus takes powers of two. */
+static void mmio_access(struct vcpu *vcpu, const struct exit *exit)
+{
+	unsigned int done_bytes = 0;
+
+	while (done_bytes < exit->size_bytes) {
+		unsigned int left_bytes = exit->size_bytes - done_bytes;
+		unsigned int piece_bytes = 1u << (31 - __builtin_clz(left_bytes));
+		char *data = (char *)exit->data + done_bytes;
+		uint64_t address = exit->address + done_bytes;
+		uint64_t value = 0;
+
+		if (exit->is_write) {
+			memcpy(&value, data, piece_bytes);
+			bus_write(vcpu->env->mmio, address, value, piece_bytes);
+		} else {
+			value = bus_read(vcpu->env->mmio, address, piece_bytes);
+			memcpy(data, &value, piece_bytes);
+		}
+		done_bytes += piece_bytes;
+	}
+}
+
+static void vcpu_end(struct vcpu *vcpu, enum vcpu_end end, const char *reason)
+{
+	vcpu->env->ended(vcpu->env->machine, end, reason);
+}
+
+static void vcpu_fail(struct vcpu *vcpu, const char *what, uint64_t detail)
+{
+	struct kvm_regs regs = {0};
+	char reason[REASON_MAX_BYTES];
+
+	/* Best effort: a confidential guest does not show them. */
+	host_vcpu_get_regs(vcpu->env->host, vcpu->fd, &regs);
+	snprintf(reason, sizeof(reason),
+		 "vcpu%" PRIu32 ": %s (0x%" PRIx64 ") at rip 0x%" PRIx64, vcpu->id, what,
+		 detail, (uint64_t)regs.rip);
+	vcpu_end(vcpu, VCPU_FAILED, reason);
+}
+
+/* Returns false when the thread is to end. */
+static bool vcpu_handle(struct vcpu *vcpu, const struct exit *exit)
+{
+	switch (exit->kind) {
+	case EXIT_NOTHING:
+		return true;
+	case EXIT_PORT:
+		port_access(vcpu, exit);
+		return true;
+	case EXIT_MMIO:
+		mmio_access(vcpu, exit);
+		return true;
+	case EXIT_SHUTDOWN:
+		vcpu_end(vcpu, VCPU_SHUTDOWN, "");
+		return false;
+	case EXIT_MEMORY_FAULT:
+		vcpu_fail(vcpu, "no memory for a page of the guest, gpa", exit->address);
+		return false;
+	case EXIT_FAILED:
+		vcpu_fail(vcpu, exit->what, exit->detail);
+		return false;
+	}
+	return false;
+}
+
+static void *vcpu_thread(void *argument)
+{
+	struct vcpu *vcpu = argument;
+	char name[THREAD_NAME_MAX_BYTES];
+	sigset_t kick;
+	struct err err = {0};
+	bool go_on = true;
+
+	snprintf(name, sizeof(name), "vcpu%" PRIu32, vcpu->id);
+	pthread_setname_np(pthread_self(), name);
+	sigemptyset(&kick);
+	sigaddset(&kick, kick_signal());
+	pthread_sigmask(SIG_UNBLOCK, &kick, NULL);
+
+	if (sandbox_enter(SANDBOX_VCPU, vcpu->env->sandbox, &err)) {
+		vcpu_end(vcpu, VCPU_FAILED, err.text);
+		return NULL;
+	}
+	while (go_on && !atomic_load(&vcpu->stop)) {
+		int ret = host_vcpu_run(vcpu->env->host, vcpu->fd);
+		struct exit exit = exit_decode(vcpu->run, vcpu->run_bytes, ret);
+
+		go_on = vcpu_handle(vcpu, &exit);
+	}
+	return NULL;
+}
+
+int vcpu_start(struct vcpu *vcpu, struct err *err)
+{
+	int ret = -pthread_create(&vcpu->thread, NULL, vcpu_thread, vcpu);
+
+	if (ret)
+		return err_set(err, ret, "vcpu%" PRIu32 ": cannot start its thread: %s",
+			       vcpu->id, err_describe(ret));
+	vcpu->has_thread = true;
+	return 0;
+}
+
+void vcpu_stop(struct vcpu *vcpu)
+{
+	atomic_store(&vcpu->stop, true);
+	__atomic_store_n(&vcpu->run->immediate_exit, 1, __ATOMIC_SEQ_CST);
+	if (vcpu->has_thread)
+		pthread_kill(vcpu->thread, kick_signal());
+}

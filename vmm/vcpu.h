@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* One virtual processor: its initial state, and the thread that runs it. */
+#ifndef VMM_VCPU_H
+#define VMM_VCPU_H
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdint.h>
+
+#include "boot/boot.h"
+#include "devices/devices.h"
+#include "vmm/sandbox.h"
+
+struct err;
+struct host;
+struct kvm_cpuid2;
+struct kvm_run;
+struct vcpu;
+
+/* How a vCPU's thread ended. */
+enum vcpu_end {
+	VCPU_STOPPED,  /* it was told to */
+	VCPU_SHUTDOWN, /* triple fault */
+	VCPU_FAILED,   /* @reason says why */
+};
+
+/* What all vCPUs of a machine share; outlives them. */
+struct vcpu_env {
+	struct host *host;
+	struct bus *pio;
+	struct bus *mmio;
+	enum sandbox_mode sandbox;
+	/* On the vCPU's thread, once, unless it was told to stop. */
+	void (*ended)(void *machine, enum vcpu_end end, const char *reason);
+	void *machine;
+};
+
+/**
+ * A vCPU with its CPUID leaves; it runs nothing yet.
+ *
+ * Returns 0 or -errno with @err set.
+ */
+int vcpu_new(const struct vcpu_env *env, int vm, uint32_t id, const struct kvm_cpuid2 *cpuid,
+	     struct vcpu **ret_vcpu, struct err *err);
+
+/* Stops the thread first if there is one. Accepts NULL. */
+void vcpu_free(struct vcpu *vcpu);
+
+/* Put the boot processor into the state of @entry. Returns 0 or -errno with @err set. */
+int vcpu_set_entry(struct vcpu *vcpu, const struct boot_entry *entry, struct err *err);
+
+/* The frequency of the time-stamp counter in kHz, or -errno. */
+int vcpu_tsc_khz(struct vcpu *vcpu);
+
+/* Let the thread run. Returns 0 or -errno with @err set. */
+int vcpu_start(struct vcpu *vcpu, struct err *err);
+
+/* Tell the thread to leave the guest and end; does not wait. Any thread but its own. */
+void vcpu_stop(struct vcpu *vcpu);
+
+/**
+ * Install the (empty) handler of the signal that makes a vCPU leave the guest. Once per
+ * process, before any vCPU starts.
+ */
+void vcpu_init_signal(void);
+
+#endif
