@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <linux/kvm.h>
 
+#include "vmm/err.h"
 #include "vmm/range.h"
 
 static struct exit decode_failed(const char *what, uint64_t detail)
@@ -77,9 +78,9 @@ static struct exit decode_internal_error(struct kvm_run *run, size_t run_bytes)
 {
 	(void)run_bytes;
 	if (run->internal.suberror == KVM_INTERNAL_ERROR_EMULATION)
-		return decode_failed("KVM could not emulate a guest instruction",
+		return decode_failed("it cannot emulate an instruction of the guest",
 				     run->internal.suberror);
-	return decode_failed("KVM reported an internal error", run->internal.suberror);
+	return decode_failed("internal error", run->internal.suberror);
 }
 
 /* Reasons a VM of ours can see; EOI exits come only for level interrupts, which it does not
@@ -101,9 +102,9 @@ struct exit exit_decode(struct kvm_run *run, size_t run_bytes, int run_ret)
 	if (run_ret == -EINTR || run_ret == -EAGAIN)
 		return (struct exit){.kind = EXIT_NOTHING};
 	if (run_ret < 0 && !(run_ret == -EFAULT && run->exit_reason == KVM_EXIT_MEMORY_FAULT))
-		return decode_failed("KVM_RUN failed", (uint64_t)-run_ret);
+		return decode_failed(err_describe(run_ret), (uint64_t)-run_ret);
 	if (run->exit_reason >= ARRAY_SIZE(decoders) || !decoders[run->exit_reason])
-		return decode_failed("KVM left the guest for a reason Alcove does not know",
+		return decode_failed("exit for a reason Alcove does not know",
 				     run->exit_reason);
 	return decoders[run->exit_reason](run, run_bytes);
 }

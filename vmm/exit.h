@@ -25,8 +25,8 @@ struct exit {
 	unsigned int size_bytes; /* 1..8; ports: 1, 2 or 4 */
 	uint32_t count;
 	void *data;	  /* count * size_bytes bytes inside of the vCPU's area */
-	const char *what; /* EXIT_FAILED: words for the log */
-	uint64_t detail;  /* EXIT_FAILED: hardware reason or suberror; else 0 */
+	const char *what; /* EXIT_FAILED: why, in words */
+	uint64_t detail;  /* EXIT_FAILED: errno, hardware reason or suberror; else 0 */
 };
 
 /**

@@ -258,8 +258,8 @@ static void vcpu_fail(struct vcpu *vcpu, const char *what, uint64_t detail)
 	/* Best effort: a confidential guest does not show them. */
 	host_vcpu_get_regs(vcpu->env->host, vcpu->fd, &regs);
 	snprintf(reason, sizeof(reason),
-		 "vcpu%" PRIu32 ": %s (0x%" PRIx64 ") at rip 0x%" PRIx64, vcpu->id, what,
-		 detail, (uint64_t)regs.rip);
+		 "vcpu%" PRIu32 ": KVM gave up: %s (0x%" PRIx64 ") at rip 0x%" PRIx64, vcpu->id,
+		 what, detail, (uint64_t)regs.rip);
 	vcpu_end(vcpu, VCPU_FAILED, reason);
 }
 
