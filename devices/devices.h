@@ -70,6 +70,17 @@ void bus_write(struct bus *bus, uint64_t address, uint64_t value, unsigned int s
 struct loop;
 struct iovec;
 
+/* What to do, in the terms of io_uring; the loop's own. */
+struct loop_request {
+	uint8_t opcode;
+	int fd;
+	uint32_t flags;
+	uint32_t length;
+	uint64_t address;
+	uint64_t offset;
+	struct timespec after;
+};
+
 /*
  * One operation in flight, embedded in its owner's request, zeroed but for the first fields.
  * The owner keeps it in place until @done has been called, on the loop's thread and exactly
@@ -85,14 +96,8 @@ struct loop_op {
 
 	/* Owned by the loop. */
 	struct loop_op *next;
-	uint8_t state;
-	uint8_t opcode;
-	int fd;
-	uint32_t flags;
-	uint32_t length;
-	uint64_t address;
-	uint64_t offset;
-	struct timespec after;
+	unsigned int state;
+	struct loop_request request;
 };
 
 /* Returns 0, or -errno with @err (io_uring missing or forbidden, and the cure). */

@@ -11,9 +11,8 @@
  *
  * Other threads reach the loop through an eventfd that the ring always reads.
  */
-#include "devices/devices.h"
+#include "devices/loop.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <liburing.h>
 #include <pthread.h>
@@ -81,8 +80,8 @@ static void list_remove(struct loop_list *list, struct loop_op *op)
 {
 	struct loop_op **link = &list->first;
 
-	while (*link != op)
-		link = &(*link)->next;
+	for (; *link != op; link = &(*link)->next)
+		ASSERT(*link);
 	*link = op->next;
 	if (!op->next)
 		list->end = link;
@@ -173,88 +172,13 @@ void loop_free(struct loop *loop)
 
 /* --- Submissions --- */
 
-static void loop_queue_op(struct loop *loop, struct loop_op *op)
+void loop_queue_op(struct loop *loop, struct loop_op *op, const struct loop_request *request)
 {
 	ASSERT(op->done);
 	ASSERT(op->state == LOOP_OP_IDLE);
+	op->request = *request;
 	op->state = LOOP_OP_QUEUED;
 	list_append(&loop->queued, op);
-}
-
-void loop_readv(struct loop *loop, struct loop_op *op, int fd, const struct iovec *iov,
-		unsigned int n_iov, uint64_t offset)
-{
-	op->opcode = IORING_OP_READV;
-	op->fd = fd;
-	op->flags = 0;
-	op->address = (uintptr_t)iov;
-	op->length = n_iov;
-	op->offset = offset;
-	loop_queue_op(loop, op);
-}
-
-void loop_writev(struct loop *loop, struct loop_op *op, int fd, const struct iovec *iov,
-		 unsigned int n_iov, uint64_t offset)
-{
-	op->opcode = IORING_OP_WRITEV;
-	op->fd = fd;
-	op->flags = 0;
-	op->address = (uintptr_t)iov;
-	op->length = n_iov;
-	op->offset = offset;
-	loop_queue_op(loop, op);
-}
-
-void loop_fdatasync(struct loop *loop, struct loop_op *op, int fd)
-{
-	op->opcode = IORING_OP_FSYNC;
-	op->fd = fd;
-	op->flags = IORING_FSYNC_DATASYNC;
-	op->address = 0;
-	op->length = 0;
-	op->offset = 0;
-	loop_queue_op(loop, op);
-}
-
-void loop_fallocate(struct loop *loop, struct loop_op *op, int fd, int mode, uint64_t offset,
-		    uint64_t size_bytes)
-{
-	op->opcode = IORING_OP_FALLOCATE;
-	op->fd = fd;
-	op->flags = 0;
-	op->address = size_bytes;
-	op->length = (uint32_t)mode;
-	op->offset = offset;
-	loop_queue_op(loop, op);
-}
-
-void loop_poll(struct loop *loop, struct loop_op *op, int fd, unsigned int events)
-{
-	op->opcode = IORING_OP_POLL_ADD;
-	op->fd = fd;
-	op->flags = events;
-	op->address = 0;
-	op->length = 0;
-	op->offset = 0;
-	loop_queue_op(loop, op);
-}
-
-void loop_timer(struct loop *loop, struct loop_op *op, uint64_t after_ns)
-{
-	static_assert(sizeof(op->after) == sizeof(struct __kernel_timespec),
-		      "the kernel reads a struct timespec");
-
-	op->after = (struct timespec){
-		.tv_sec = (time_t)(after_ns / 1000000000),
-		.tv_nsec = (long)(after_ns % 1000000000),
-	};
-	op->opcode = IORING_OP_TIMEOUT;
-	op->fd = -1;
-	op->flags = 0;
-	op->address = (uintptr_t)&op->after;
-	op->length = 1;
-	op->offset = 0;
-	loop_queue_op(loop, op);
 }
 
 void loop_cancel(struct loop *loop, struct loop_op *op)
@@ -273,7 +197,7 @@ static void loop_finish_op(struct loop *loop, struct loop_op *op, int result)
 {
 	if (op->state == LOOP_OP_CANCELLING)
 		list_remove(&loop->cancels, op);
-	if (op->opcode == IORING_OP_TIMEOUT && result == -ETIME)
+	if (op->request.opcode == IORING_OP_TIMEOUT && result == -ETIME)
 		result = 0;
 	op->state = LOOP_OP_IDLE;
 	op->done(op, result);
@@ -308,14 +232,15 @@ static bool loop_push_cancel(struct loop *loop, struct loop_op *op, unsigned int
 
 static bool loop_push_op(struct loop *loop, struct loop_op *op)
 {
+	const struct loop_request *request = &op->request;
 	struct io_uring_sqe sqe = {
-		.opcode = op->opcode,
+		.opcode = request->opcode,
 		.flags = op->may_block ? IOSQE_ASYNC : 0,
-		.fd = op->fd,
-		.addr = op->address,
-		.len = op->length,
-		.off = op->offset,
-		.poll32_events = op->flags, /* one union with all other flags */
+		.fd = request->fd,
+		.addr = request->address,
+		.len = request->length,
+		.off = request->offset,
+		.poll32_events = request->flags, /* one union with all other flags */
 		.user_data = (uintptr_t)op,
 	};
 

@@ -14,8 +14,12 @@
 
 #include "vmm/err.h"
 
-static void config_set(uint8_t *config, unsigned int offset, uint32_t value,
-		       unsigned int size_bytes)
+static size_t bar_offset(unsigned int bar)
+{
+	return PCI_BASE_ADDRESS_0 + sizeof(uint32_t) * bar;
+}
+
+static void config_set(uint8_t *config, size_t offset, uint32_t value, unsigned int size_bytes)
 {
 	memcpy(config + offset, &value, size_bytes);
 }
@@ -59,7 +63,7 @@ void pci_device_free(struct pci_device *device)
 void pci_device_add_bar(struct pci_device *device, unsigned int bar, uint64_t size_bytes,
 			const struct pci_bar_ops *ops, void *owner)
 {
-	unsigned int offset = PCI_BASE_ADDRESS_0 + 4 * bar;
+	size_t offset = bar_offset(bar);
 	uint64_t mask = ~(size_bytes - 1);
 
 	ASSERT(!device->host);
@@ -136,7 +140,7 @@ gpa_t pci_device_get_bar(const struct pci_device *device, unsigned int bar)
 
 	if (!device->bars[bar].size_bytes || !is_decoding(device))
 		return PCI_BAR_UNMAPPED;
-	memcpy(&gpa, device->config + PCI_BASE_ADDRESS_0 + 4 * bar, sizeof(gpa));
+	memcpy(&gpa, device->config + bar_offset(bar), sizeof(gpa));
 	return gpa & PCI_BASE_ADDRESS_MEM_MASK;
 }
 
@@ -145,7 +149,7 @@ void pci_device_set_bar(struct pci_device *device, unsigned int bar, gpa_t gpa)
 	uint64_t value = gpa | PCI_BASE_ADDRESS_MEM_TYPE_64;
 
 	ASSERT(is_aligned(gpa, device->bars[bar].size_bytes));
-	memcpy(device->config + PCI_BASE_ADDRESS_0 + 4 * bar, &value, sizeof(value));
+	memcpy(device->config + bar_offset(bar), &value, sizeof(value));
 }
 
 /* The window that holds the byte at @offset, or NULL. */

@@ -153,19 +153,23 @@ START_TEST(test_slow_reader_blocks_nobody_and_loses_what_does_not_fit)
 }
 END_TEST
 
-/* Counts the bytes that are what make_pattern made. */
+struct pattern_reader {
+	int fd;
+	size_t n_right; /* bytes that are what make_pattern made */
+};
+
 static void *read_pattern(void *argument)
 {
-	int fd = *(int *)argument;
-	size_t n_read = 0, n_right = 0;
+	struct pattern_reader *reader = argument;
+	size_t n_read = 0;
 	char bytes[1000];
 	ssize_t n;
 
-	while ((n = read(fd, bytes, sizeof(bytes))) > 0) {
+	while ((n = read(reader->fd, bytes, sizeof(bytes))) > 0) {
 		for (ssize_t i = 0; i < n; i++)
-			n_right += bytes[i] == (char)(n_read++ % 251);
+			reader->n_right += bytes[i] == (char)(n_read++ % 251);
 	}
-	return (void *)n_right;
+	return NULL;
 }
 
 static char *make_pattern(size_t n_bytes)
@@ -181,13 +185,14 @@ START_TEST(test_pipe_with_a_reader_loses_nothing)
 {
 	enum { BYTES = 900000 };
 	struct rig rig;
+	struct pattern_reader reader = {0};
 	char *bytes = make_pattern(BYTES);
-	pthread_t reader;
-	void *n_right;
+	pthread_t thread;
 	int fds[2];
 
 	make_pipe(fds);
-	ck_assert_int_eq(pthread_create(&reader, NULL, read_pattern, &fds[0]), 0);
+	reader.fd = fds[0];
+	ck_assert_int_eq(pthread_create(&thread, NULL, read_pattern, &reader), 0);
 	rig_start(&rig, -1, fds[1], false);
 	for (size_t i = 0; i < BYTES; i += 100)
 		console_write(rig.console, bytes + i, 100);
@@ -195,8 +200,8 @@ START_TEST(test_pipe_with_a_reader_loses_nothing)
 	rig_stop(&rig);
 	rig_free(&rig);
 	close(fds[1]);
-	pthread_join(reader, &n_right);
-	ck_assert_uint_eq((size_t)n_right, BYTES);
+	pthread_join(thread, NULL);
+	ck_assert_uint_eq(reader.n_right, BYTES);
 	close(fds[0]);
 	free(bytes);
 }

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Inside of the loop. */
+#ifndef DEVICES_LOOP_H
+#define DEVICES_LOOP_H
+
+#include "devices/devices.h"
+
+/* Submit @op, which is not in flight, to do what @request says. */
+void loop_queue_op(struct loop *loop, struct loop_op *op, const struct loop_request *request);
+
+#endif
