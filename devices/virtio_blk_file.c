@@ -71,7 +71,9 @@ static int file_lock(int fd, const char *path, bool readonly, struct err *err)
 			       "disk '%s': in use by another virtual machine; stop that one, "
 			       "copy the image, or make the disk read-only in both",
 			       path);
-	return err_set(err, -errno, "disk '%s': cannot lock: %s", path, err_describe(errno));
+	return err_set(err, -errno,
+		       "disk '%s': cannot lock: %s; copy it to a file system with locks", path,
+		       err_describe(errno));
 }
 
 static int file_measure(struct blk_file *file, const char *path, const struct stat *stat,

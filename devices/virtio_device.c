@@ -97,7 +97,7 @@ static void queue_serve(struct loop_post *post)
 		}
 	} while (n_left && !later && virtq_arm(&queue->virtq));
 	queue_flush(queue);
-	if (!n_left)
+	if (!n_left && !later)
 		virtio_queue_resume(queue);
 }
 
@@ -265,7 +265,11 @@ int virtio_device_init(struct virtio_device *device, const struct virtio_env *en
 
 	ret = device_make_queues(device);
 	if (ret)
-		err_set(err, ret, "cannot make its queues: %s", err_describe(ret));
+		err_set(err, ret,
+			"cannot make its queues: %s; free memory or raise the limit of open "
+			"files "
+			"(ulimit -n)",
+			err_describe(ret));
 	else
 		ret = virtio_pci_init(device, err);
 	if (ret) {

@@ -107,7 +107,7 @@ static void queue_bind_kick(struct virtio_queue *queue, gpa_t bar_gpa, bool bind
 {
 	struct virtio_device *device = queue->device;
 	const struct kvm_ioeventfd ioeventfd = {
-		.addr = bar_gpa + NOTIFY_OFFSET + NOTIFY_STEP_BYTES * queue->index,
+		.addr = bar_gpa + NOTIFY_OFFSET + (gpa_t)NOTIFY_STEP_BYTES * queue->index,
 		.len = 0, /* any size: the value does not matter, and KVM need not decode it */
 		.fd = queue->kick_fd,
 		.flags = bind ? 0 : KVM_IOEVENTFD_FLAG_DEASSIGN,
@@ -287,7 +287,8 @@ int virtio_pci_init(struct virtio_device *device, struct err *err)
 	int ret = make_function(device);
 
 	if (ret)
-		return err_set(err, ret, "cannot make its PCI function: %s", err_describe(ret));
+		return err_set(err, ret, "cannot make its PCI function: %s; free some memory",
+			       err_describe(ret));
 	ret = pci_host_add(device->env.pci, device->pci);
 	if (ret < 0)
 		return err_set(err, ret, "no PCI slot is free; give the guest fewer devices");

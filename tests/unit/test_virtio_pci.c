@@ -137,6 +137,26 @@ START_TEST(test_refused_chain_waits_for_the_device)
 }
 END_TEST
 
+START_TEST(test_refused_chain_does_not_keep_the_loop_busy)
+{
+	unsigned int n_asked;
+
+	/* The smallest ring: one chain is a whole turn's work. */
+	ck_assert(rig_negotiate(&device, VERSION_1));
+	rig_add_queue(&device, 0, &rings[0], RINGS_GPA, 1);
+	rig_set_driver_ok(&device);
+	probe.mode = REFUSE;
+	offer(0, 0);
+	rig_notify(&device, 0);
+	settle();
+	n_asked = probe.n_asked;
+	settle();
+	ck_assert_uint_eq(probe.n_asked, n_asked);
+	loop_post(rig.loop, &probe.let_go);
+	assert_answered(0, 0, 5);
+}
+END_TEST
+
 START_TEST(test_device_that_is_no_bus_master_touches_nothing)
 {
 	uint32_t head, written_bytes;
@@ -300,6 +320,7 @@ int main(void)
 		test_device_without_room_for_eventfds_works,
 		test_queue_without_vector_shows_in_the_isr,
 		test_refused_chain_waits_for_the_device,
+		test_refused_chain_does_not_keep_the_loop_busy,
 		test_device_that_is_no_bus_master_touches_nothing,
 		test_broken_ring_stops_the_device_until_reset,
 		test_misplaced_ring_stops_the_device,

@@ -40,6 +40,7 @@ enum mode {
 struct probe {
 	struct virtio_device device;
 	_Atomic enum mode mode;
+	atomic_uint n_asked; /* times a chain was shown to the device */
 	atomic_uint n_taken;
 	struct loop_post let_go;
 	/* Of the loop's thread. */
@@ -60,6 +61,7 @@ static inline enum virtio_verdict probe_take(struct virtio_device *virtio,
 {
 	(void)virtio;
 	probe.held_queue = queue;
+	probe.n_asked++;
 	if (probe.mode == REFUSE)
 		return VIRTIO_LATER;
 	probe.n_taken++;
