@@ -43,27 +43,26 @@ static double now_s(void)
 	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
-static void describe(uint16_t slot)
+static void describe(unsigned int slot)
 {
 	gpa_t header = HEADERS_GPA + slot * UINT64_C(64);
-	uint16_t first = (uint16_t)(3 * slot);
+	unsigned int first = 3 * slot;
 
 	fake_ring_set_desc(&ring, ring.desc_gpa, first, header, 16, VRING_DESC_F_NEXT,
-			   (uint16_t)(first + 1));
-	fake_ring_set_desc(&ring, ring.desc_gpa, (uint16_t)(first + 1),
-			   DATA_GPA + slot * UINT64_C(4096), BLOCK_BYTES,
-			   VRING_DESC_F_NEXT | VRING_DESC_F_WRITE, (uint16_t)(first + 2));
-	fake_ring_set_desc(&ring, ring.desc_gpa, (uint16_t)(first + 2), header + 32, 1,
-			   VRING_DESC_F_WRITE, 0);
+			   first + 1);
+	fake_ring_set_desc(&ring, ring.desc_gpa, first + 1, DATA_GPA + slot * UINT64_C(4096),
+			   BLOCK_BYTES, VRING_DESC_F_NEXT | VRING_DESC_F_WRITE, first + 2);
+	fake_ring_set_desc(&ring, ring.desc_gpa, first + 2, header + 32, 1, VRING_DESC_F_WRITE,
+			   0);
 }
 
-static void offer(uint16_t slot)
+static void offer(unsigned int slot)
 {
 	uint64_t block = (uint64_t)random() % (DISK_BYTES / BLOCK_BYTES);
 	const struct virtio_blk_outhdr header = {.sector = htole64(block * BLOCK_BYTES / 512)};
 
 	guest_write(rig.memory, HEADERS_GPA + slot * UINT64_C(64), &header, sizeof(header));
-	fake_ring_offer(&ring, (uint16_t)(3 * slot));
+	fake_ring_offer(&ring, 3 * slot);
 	/* The device asks for a notification of one entry. */
 	if (fake_ring_get_avail_event(&ring) == (uint16_t)(ring.n_offered - 1)) {
 		n_kicks++;
@@ -71,22 +70,22 @@ static void offer(uint16_t slot)
 	}
 }
 
-static void measure(uint16_t depth, double seconds)
+static void measure(unsigned int depth, double seconds)
 {
 	uint64_t n_done = 0, kicks_before = n_kicks;
 	double start = now_s(), end;
 	uint32_t head, written_bytes;
 
-	for (uint16_t slot = 0; slot < depth; slot++)
+	for (unsigned int slot = 0; slot < depth; slot++)
 		offer(slot);
 	while ((end = now_s()) < start + seconds) {
 		while (fake_ring_take(&ring, &head, &written_bytes)) {
 			n_done++;
-			offer((uint16_t)(head / 3));
+			offer(head / 3);
 		}
 	}
-	for (uint16_t left = depth; left;)
-		left = (uint16_t)(left - fake_ring_take(&ring, &head, &written_bytes));
+	for (unsigned int left = depth; left;)
+		left -= fake_ring_take(&ring, &head, &written_bytes);
 	printf("%3u in flight: %8.0f reads/s, %.2f notifications each\n", depth,
 	       (double)n_done / (end - start),
 	       (double)(n_kicks - kicks_before) / (double)n_done);
@@ -94,7 +93,7 @@ static void measure(uint16_t depth, double seconds)
 
 int main(int argc, char **argv)
 {
-	static const uint16_t depths[] = {1, 4, 16, 64};
+	static const unsigned int depths[] = {1, 4, 16, 64};
 	double seconds = argc > 1 ? strtod(argv[1], NULL) : 2;
 	int fd = memfd_create("disk", MFD_CLOEXEC);
 	struct virtio_blk *blk;
@@ -119,7 +118,7 @@ int main(int argc, char **argv)
 	rig_add_queue(&device, 0, &ring, RING_GPA, RING_SIZE);
 	rig_write(&device, VIRTIO_PCI_COMMON_Q_MSIX, VIRTIO_MSI_NO_VECTOR, 2);
 	rig_set_driver_ok(&device);
-	for (uint16_t slot = 0; slot < SLOTS_MAX; slot++)
+	for (unsigned int slot = 0; slot < SLOTS_MAX; slot++)
 		describe(slot);
 	for (size_t i = 0; i < ARRAY_SIZE(depths); i++)
 		measure(depths[i], seconds);

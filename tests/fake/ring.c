@@ -43,14 +43,14 @@ void fake_ring_init(struct fake_ring *ring, struct guest_memory *memory, gpa_t g
 	ASSERT(guest_zero(memory, gpa, FAKE_RING_BYTES) == 0);
 }
 
-void fake_ring_set_desc(struct fake_ring *ring, gpa_t table_gpa, uint16_t index, gpa_t gpa,
-			uint32_t size_bytes, uint16_t flags, uint16_t next)
+void fake_ring_set_desc(struct fake_ring *ring, gpa_t table_gpa, unsigned int index, gpa_t gpa,
+			uint32_t size_bytes, uint16_t flags, unsigned int next)
 {
 	const struct vring_desc desc = {
 		.addr = htole64(gpa),
 		.len = htole32(size_bytes),
 		.flags = htole16(flags),
-		.next = htole16(next),
+		.next = htole16((uint16_t)next),
 	};
 	int ret = guest_write(ring->memory, table_gpa + index * sizeof(desc), &desc,
 			      sizeof(desc));
@@ -58,9 +58,10 @@ void fake_ring_set_desc(struct fake_ring *ring, gpa_t table_gpa, uint16_t index,
 	ASSERT(ret == 0);
 }
 
-void fake_ring_offer(struct fake_ring *ring, uint16_t head)
+void fake_ring_offer(struct fake_ring *ring, unsigned int head)
 {
-	store_u16(ring, ring->avail_gpa + ENTRIES + 2ul * (ring->n_offered % ring->size), head);
+	store_u16(ring, ring->avail_gpa + ENTRIES + 2ul * (ring->n_offered % ring->size),
+		  (uint16_t)head);
 	store_u16(ring, ring->avail_gpa + IDX, ++ring->n_offered);
 	/* As drivers do before they look whether the device wants to hear of it. */
 	__sync_synchronize();

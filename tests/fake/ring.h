@@ -29,11 +29,11 @@ void fake_ring_init(struct fake_ring *ring, struct guest_memory *memory, gpa_t g
 		    uint16_t size);
 
 /* One descriptor of the table at @table_gpa. @flags: VRING_DESC_F_*. */
-void fake_ring_set_desc(struct fake_ring *ring, gpa_t table_gpa, uint16_t index, gpa_t gpa,
-			uint32_t size_bytes, uint16_t flags, uint16_t next);
+void fake_ring_set_desc(struct fake_ring *ring, gpa_t table_gpa, unsigned int index, gpa_t gpa,
+			uint32_t size_bytes, uint16_t flags, unsigned int next);
 
 /* Make the chain that starts at @head available. */
-void fake_ring_offer(struct fake_ring *ring, uint16_t head);
+void fake_ring_offer(struct fake_ring *ring, unsigned int head);
 
 /* What the driver wishes: avail flags, and the used event index. */
 void fake_ring_set_flags(struct fake_ring *ring, uint16_t flags);

@@ -128,7 +128,7 @@ START_TEST(test_many_requests_on_all_queues_are_answered)
 		uint32_t head, written_bytes;
 		uint16_t base = 0;
 
-		for (uint16_t i = 0; i < 2; i++) {
+		for (unsigned int i = 0; i < 2; i++) {
 			gpa_t gpa = DATA_GPA + i * UINT64_C(0x10000);
 			const struct virtio_blk_outhdr header = {.sector = htole64(round + i)};
 
@@ -141,7 +141,7 @@ START_TEST(test_many_requests_on_all_queues_are_answered)
 			fake_ring_offer(&rings[i], base);
 			rig_notify(&device, i);
 		}
-		for (uint16_t i = 0; i < 2; i++) {
+		for (unsigned int i = 0; i < 2; i++) {
 			ck_assert(rig_wait_used(&rings[i], &head, &written_bytes));
 			ck_assert_uint_eq(written_bytes, 513);
 			ck_assert_uint_eq(guest_u64(DATA_GPA + i * UINT64_C(0x10000) + 0x1000),

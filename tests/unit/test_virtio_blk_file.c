@@ -75,7 +75,7 @@ START_TEST(test_misaligned_writes_among_direct_ones_lose_nothing)
 	/* Sector by sector of the same page, from memory that is aligned and memory that is
 	 * not. */
 	for (unsigned int round = 0; round < ROUNDS; round++) {
-		for (uint16_t i = 0; i < N; i++) {
+		for (unsigned int i = 0; i < N; i++) {
 			gpa_t gpa = HEADER_GPA + i * UINT64_C(0x40);
 			const struct virtio_blk_outhdr header = {
 				.type = htole32(VIRTIO_BLK_T_OUT),
@@ -84,14 +84,13 @@ START_TEST(test_misaligned_writes_among_direct_ones_lose_nothing)
 
 			ck_assert_int_eq(guest_write(rig.memory, gpa, &header, sizeof(header)),
 					 0);
-			fake_ring_set_desc(&rings[0], rings[0].desc_gpa, (uint16_t)(3 * i), gpa,
-					   16, NEXT, (uint16_t)(3 * i + 1));
-			fake_ring_set_desc(&rings[0], rings[0].desc_gpa, (uint16_t)(3 * i + 1),
-					   DATA_GPA + (i % 2), 512, NEXT,
-					   (uint16_t)(3 * i + 2));
-			fake_ring_set_desc(&rings[0], rings[0].desc_gpa, (uint16_t)(3 * i + 2),
-					   gpa + 0x20, 1, WRITE, 0);
-			fake_ring_offer(&rings[0], (uint16_t)(3 * i));
+			fake_ring_set_desc(&rings[0], rings[0].desc_gpa, 3 * i, gpa, 16, NEXT,
+					   3 * i + 1);
+			fake_ring_set_desc(&rings[0], rings[0].desc_gpa, 3 * i + 1,
+					   DATA_GPA + (i % 2), 512, NEXT, 3 * i + 2);
+			fake_ring_set_desc(&rings[0], rings[0].desc_gpa, 3 * i + 2, gpa + 0x20,
+					   1, WRITE, 0);
+			fake_ring_offer(&rings[0], 3 * i);
 		}
 		rig_notify(&device, 0);
 		for (unsigned int i = 0; i < N; i++)

@@ -65,14 +65,14 @@ static void bring_up(void)
 	rig_bring_up(&device, 0, rings, 2, RINGS_GPA);
 }
 
-static void desc(unsigned int queue, uint16_t index, gpa_t gpa, uint32_t size_bytes,
+static void desc(unsigned int queue, unsigned int index, gpa_t gpa, uint32_t size_bytes,
 		 uint16_t flags)
 {
 	fake_ring_set_desc(&rings[queue], rings[queue].desc_gpa, index, gpa, size_bytes, flags,
-			   (uint16_t)(index + 1));
+			   index + 1);
 }
 
-static void offer(unsigned int queue, uint16_t head)
+static void offer(unsigned int queue, unsigned int head)
 {
 	fake_ring_offer(&rings[queue], head);
 	rig_notify(&device, queue);
@@ -115,7 +115,7 @@ END_TEST
 START_TEST(test_chain_that_never_ends_is_cut)
 {
 	bring_up();
-	for (uint16_t i = 0; i < 16; i++)
+	for (unsigned int i = 0; i < 16; i++)
 		desc(TRANSMIT, i, 0, 8 * MIB, i < 15 ? NEXT : 0);
 	offer(TRANSMIT, 0);
 	ck_assert_uint_eq(await(TRANSMIT), 0);

@@ -46,10 +46,10 @@ END_TEST
 START_TEST(test_chains_are_answered_with_one_interrupt)
 {
 	bring_up();
-	for (uint16_t head = 0; head < 4; head++)
+	for (unsigned int head = 0; head < 4; head++)
 		offer(1, head);
 	rig_notify(&device, 1);
-	for (uint16_t head = 0; head < 4; head++)
+	for (unsigned int head = 0; head < 4; head++)
 		assert_answered(1, head, 5);
 	ck_assert(rig_wait_msis(&rig, 1, 1));
 }

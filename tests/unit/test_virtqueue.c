@@ -55,7 +55,7 @@ START_TEST(test_indices_wrap_around)
 
 	start(EVENT_IDX);
 	for (uint32_t i = 0; i < 70000; i++) {
-		uint16_t slot = (uint16_t)(i * 5 % SIZE);
+		unsigned int slot = i * 5 % SIZE;
 
 		fake_ring_set_used_event(&ring, (uint16_t)i);
 		desc(slot, DATA_GPA, 4, WRITE, 0);
@@ -120,7 +120,7 @@ END_TEST
 START_TEST(test_event_index_asks_for_one_interrupt)
 {
 	start(EVENT_IDX);
-	for (uint16_t i = 0; i < 4; i++) {
+	for (unsigned int i = 0; i < 4; i++) {
 		desc(i, DATA_GPA, 16, 0, 0);
 		fake_ring_offer(&ring, i);
 		ck_assert(virtq_pop(&virtq, &chain));
@@ -141,7 +141,7 @@ END_TEST
 START_TEST(test_event_index_asks_for_the_next_notification)
 {
 	start(EVENT_IDX);
-	for (uint16_t i = 0; i < 3; i++) {
+	for (unsigned int i = 0; i < 3; i++) {
 		desc(i, DATA_GPA, 16, 0, 0);
 		fake_ring_offer(&ring, i);
 		ck_assert(virtq_pop(&virtq, &chain));
@@ -187,9 +187,8 @@ START_TEST(test_longest_chain_is_taken)
 {
 	start(TABLES);
 	desc(0, TABLE_GPA, VIRTQ_SEGMENTS_MAX * sizeof(struct vring_desc), INDIRECT, 0);
-	for (uint16_t i = 0; i < VIRTQ_SEGMENTS_MAX; i++)
-		table_entry(i, DATA_GPA, 1, i + 1 < VIRTQ_SEGMENTS_MAX ? NEXT : 0,
-			    (uint16_t)(i + 1));
+	for (unsigned int i = 0; i < VIRTQ_SEGMENTS_MAX; i++)
+		table_entry(i, DATA_GPA, 1, i + 1 < VIRTQ_SEGMENTS_MAX ? NEXT : 0, i + 1);
 	fake_ring_offer(&ring, 0);
 	ck_assert(virtq_pop(&virtq, &chain));
 	ck_assert_uint_eq(chain.n_segments, VIRTQ_SEGMENTS_MAX);

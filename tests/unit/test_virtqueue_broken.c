@@ -43,7 +43,7 @@ END_TEST
 START_TEST(test_more_chains_than_entries_break_the_ring)
 {
 	start(0);
-	for (uint16_t i = 0; i < SIZE; i++) {
+	for (unsigned int i = 0; i < SIZE; i++) {
 		desc(i, DATA_GPA, 16, 0, 0);
 		fake_ring_offer(&ring, i);
 	}
@@ -166,8 +166,8 @@ START_TEST(test_chain_of_too_many_segments_breaks_the_ring)
 {
 	start(TABLES);
 	desc(0, TABLE_GPA, (VIRTQ_SEGMENTS_MAX + 1) * sizeof(struct vring_desc), INDIRECT, 0);
-	for (uint16_t i = 0; i < VIRTQ_SEGMENTS_MAX; i++)
-		table_entry(i, DATA_GPA, 1, NEXT, (uint16_t)(i + 1));
+	for (unsigned int i = 0; i < VIRTQ_SEGMENTS_MAX; i++)
+		table_entry(i, DATA_GPA, 1, NEXT, i + 1);
 	table_entry(VIRTQ_SEGMENTS_MAX, DATA_GPA, 1, 0, 0);
 	assert_breaks(0);
 }

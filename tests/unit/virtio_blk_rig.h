@@ -39,7 +39,7 @@ static struct err err;
 
 static inline void setup_file(void)
 {
-	strcpy(path + sizeof(path) - 7, "XXXXXX");
+	memcpy(path + sizeof(path) - 7, "XXXXXX", 6);
 	disk_fd = mkstemp(path);
 	ck_assert_int_ge(disk_fd, 0);
 	ck_assert_int_eq(ftruncate(disk_fd, DISK_BYTES), 0);
@@ -81,10 +81,10 @@ static inline void offer(uint32_t type, uint64_t sector)
 	rig_notify(&device, 0);
 }
 
-static inline void desc(uint16_t index, gpa_t gpa, uint32_t size_bytes, uint16_t flags)
+static inline void desc(unsigned int index, gpa_t gpa, uint32_t size_bytes, uint16_t flags)
 {
 	fake_ring_set_desc(&rings[0], rings[0].desc_gpa, index, gpa, size_bytes, flags,
-			   (uint16_t)(index + 1));
+			   index + 1);
 }
 
 static inline uint8_t get_status(void)

@@ -116,7 +116,7 @@ static inline void bring_up(void)
 	rig_bring_up(&device, 0, rings, N_QUEUES, RINGS_GPA);
 }
 
-static inline void offer(unsigned int index, uint16_t head)
+static inline void offer(unsigned int index, unsigned int head)
 {
 	fake_ring_set_desc(&rings[index], rings[index].desc_gpa, head, DATA_GPA, 64,
 			   VRING_DESC_F_WRITE, 0);

@@ -63,14 +63,14 @@ static inline void start(uint64_t features)
 	virtq_init(&virtq, memory, &place, features);
 }
 
-static inline void desc(uint16_t index, gpa_t gpa, uint32_t size_bytes, uint16_t flags,
-			uint16_t next)
+static inline void desc(unsigned int index, gpa_t gpa, uint32_t size_bytes, uint16_t flags,
+			unsigned int next)
 {
 	fake_ring_set_desc(&ring, ring.desc_gpa, index, gpa, size_bytes, flags, next);
 }
 
-static inline void table_entry(uint16_t index, gpa_t gpa, uint32_t size_bytes, uint16_t flags,
-			       uint16_t next)
+static inline void table_entry(unsigned int index, gpa_t gpa, uint32_t size_bytes,
+			       uint16_t flags, unsigned int next)
 {
 	fake_ring_set_desc(&ring, TABLE_GPA, index, gpa, size_bytes, flags, next);
 }
