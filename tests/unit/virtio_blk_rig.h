@@ -29,7 +29,7 @@ enum {
 
 #define FLUSH (UINT64_C(1) << VIRTIO_BLK_F_FLUSH)
 
-static char path[] = "/tmp/alcove-test-XXXXXX";
+static char path[32];
 static int disk_fd;
 static struct rig rig;
 static struct virtio_blk *blk;
@@ -39,7 +39,7 @@ static struct err err;
 
 static inline void setup_file(void)
 {
-	memcpy(path + sizeof(path) - 7, "XXXXXX", 6);
+	snprintf(path, sizeof(path), "/tmp/alcove-test-XXXXXX");
 	disk_fd = mkstemp(path);
 	ck_assert_int_ge(disk_fd, 0);
 	ck_assert_int_eq(ftruncate(disk_fd, DISK_BYTES), 0);
