@@ -1,0 +1,311 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Each test lets a child enter the sandbox and do something there; how the child ends tells
+ * whether it was let. It ends by the system call itself: after _exit, sanitizers make others.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/kvm.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <termios.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "tests/unit/unit.h"
+#include "vmm/err.h"
+#include "vmm/machine.h"
+#include "vmm/range.h"
+#include "vmm/sandbox.h"
+
+/* What a child says on stderr. */
+static char said[512];
+
+static void leave(int status)
+{
+	syscall(SYS_exit_group, status);
+}
+
+static void *do_nothing(void *user)
+{
+	return user;
+}
+
+/* With the first thread, ThreadSanitizer starts one of its own: not to be sandboxed. */
+static void start_first_thread(void)
+{
+	pthread_t thread;
+
+	if (pthread_create(&thread, NULL, do_nothing, NULL))
+		leave(95);
+	pthread_join(thread, NULL);
+}
+
+/* A child that enters the sandbox and then does @act; returns its exit status, or -signal. */
+static int run_child(enum sandbox_role role, enum sandbox_mode mode, void (*act)(void))
+{
+	int fds[2];
+	int status;
+	ssize_t bytes;
+	pid_t pid;
+
+	ck_assert_int_eq(pipe2(fds, O_CLOEXEC), 0);
+	pid = fork();
+	ck_assert_int_ge(pid, 0);
+	if (pid == 0) {
+		struct err err = {0};
+
+		if (dup2(fds[1], STDERR_FILENO) < 0)
+			leave(99);
+		start_first_thread();
+		if (sandbox_enter(role, mode, &err) < 0) {
+			dprintf(STDERR_FILENO, "%s\n", err.text);
+			leave(98);
+		}
+		act();
+		leave(0);
+	}
+	close(fds[1]);
+	bytes = read(fds[0], said, sizeof(said) - 1);
+	said[bytes > 0 ? bytes : 0] = '\0';
+	close(fds[0]);
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+}
+
+static void expect_allowed(enum sandbox_role role, void (*act)(void))
+{
+	int status = run_child(role, SANDBOX_ON, act);
+
+	ck_assert_msg(status == 0, "role %u: status %d: %s", role, status, said);
+}
+
+static void expect_forbidden(enum sandbox_role role, void (*act)(void), const char *call)
+{
+	char line[128];
+	int status = run_child(role, SANDBOX_ON, act);
+
+	snprintf(line, sizeof(line), "alcove: sandbox: forbidden system call %s/", call);
+	ck_assert_msg(status == EXIT_STATUS_INTERNAL, "role %u: status %d: %s", role, status,
+		      said);
+	ck_assert_msg(!strncmp(said, line, strlen(line)), "not '%s' but: %s", line, said);
+}
+
+static void act_nothing(void)
+{
+}
+
+/* The request numbers are compared before the descriptor is looked at. */
+static void act_ioctl(unsigned long request)
+{
+	syscall(SYS_ioctl, -1, request, 0);
+}
+
+static void act_run(void)
+{
+	act_ioctl(KVM_RUN);
+}
+
+static void act_signal_msi(void)
+{
+	act_ioctl(KVM_SIGNAL_MSI);
+}
+
+static void act_create_vm(void)
+{
+	act_ioctl(KVM_CREATE_VM);
+}
+
+static void act_unknown_ioctl(void)
+{
+	act_ioctl(0xdead);
+}
+
+static void act_socket(void)
+{
+	socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+}
+
+static void act_open(void)
+{
+	open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
+static void act_execute(void)
+{
+	execl("/bin/true", "true", NULL);
+}
+
+static void act_map_code(void)
+{
+	(void)!mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+}
+
+static void act_protect_code(void)
+{
+	syscall(SYS_mprotect, 0, 4096, PROT_READ | PROT_EXEC);
+}
+
+static void act_io_uring(void)
+{
+	syscall(SYS_io_uring_enter, -1, 0, 0, 0, NULL, 0);
+}
+
+/* What every thread does all the time. */
+static void act_everyday(void)
+{
+	struct timespec now = {.tv_nsec = 1000};
+	char *bytes = malloc(1 << 20);
+	uint64_t count = 1;
+
+	if (!bytes)
+		leave(97);
+	memset(bytes, 1, 1 << 20);
+	bytes = realloc(bytes, 1 << 24);
+	free(bytes);
+	nanosleep(&now, NULL);
+	(void)!write(-1, &count, sizeof(count));
+	(void)!read(-1, &count, sizeof(count));
+	raise(SIGCONT);
+	syscall(SYS_futex, &count, 1 /* FUTEX_WAKE */, 1, NULL, NULL, 0);
+	(void)!mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+}
+
+static void act_terminal(void)
+{
+	struct termios settings;
+
+	tcgetattr(-1, &settings);
+	syscall(SYS_ioctl, -1, 0x5402 /* TCSETS */, 0);
+	tcgetpgrp(-1);
+}
+
+START_TEST(test_every_role_may_do_the_everyday)
+{
+	for (enum sandbox_role role = SANDBOX_MAIN; role <= SANDBOX_VCPU; role++) {
+		expect_allowed(role, act_nothing);
+		expect_allowed(role, act_everyday);
+		expect_allowed(role, act_terminal);
+		expect_allowed(role, act_signal_msi);
+	}
+}
+END_TEST
+
+START_TEST(test_no_role_may_do_what_alcove_never_does)
+{
+	for (enum sandbox_role role = SANDBOX_MAIN; role <= SANDBOX_VCPU; role++) {
+		expect_forbidden(role, act_socket, "socket");
+		expect_forbidden(role, act_execute, "execve");
+		expect_forbidden(role, act_map_code, "mmap");
+		expect_forbidden(role, act_protect_code, "mprotect");
+		expect_forbidden(role, act_unknown_ioctl, "ioctl");
+	}
+}
+END_TEST
+
+START_TEST(test_roles_differ)
+{
+	static const struct {
+		void (*act)(void);
+		const char *call;
+		bool may[3]; /* by role */
+	} cases[] = {
+		{act_run, "ioctl", {[SANDBOX_MAIN] = true, [SANDBOX_VCPU] = true}},
+		{act_create_vm, "ioctl", {[SANDBOX_MAIN] = true}},
+		{act_open, "openat", {[SANDBOX_MAIN] = true}},
+		{act_io_uring,
+		 "io_uring_enter",
+		 {[SANDBOX_MAIN] = true, [SANDBOX_LOOP] = true}},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		for (enum sandbox_role role = SANDBOX_MAIN; role <= SANDBOX_VCPU; role++) {
+			if (cases[i].may[role])
+				expect_allowed(role, cases[i].act);
+			else
+				expect_forbidden(role, cases[i].act, cases[i].call);
+		}
+	}
+}
+END_TEST
+
+START_TEST(test_mode_off_forbids_nothing)
+{
+	ck_assert_int_eq(run_child(SANDBOX_VCPU, SANDBOX_OFF, act_socket), 0);
+	ck_assert_int_eq(run_child(SANDBOX_VCPU, SANDBOX_OFF, act_execute), 0);
+}
+END_TEST
+
+START_TEST(test_mode_log_forbids_nothing)
+{
+	ck_assert_int_eq(run_child(SANDBOX_VCPU, SANDBOX_LOG, act_socket), 0);
+	ck_assert_str_eq(said, "");
+}
+END_TEST
+
+START_TEST(test_message_comes_even_when_signals_were_blocked)
+{
+	sigset_t all;
+
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, NULL);
+	expect_forbidden(SANDBOX_LOOP, act_socket, "socket");
+}
+END_TEST
+
+static void *enter_and_socket(void *user)
+{
+	(void)user;
+	pthread_setname_np(pthread_self(), "vcpu7");
+	if (sandbox_enter(SANDBOX_VCPU, SANDBOX_ON, NULL) < 0)
+		leave(96);
+	act_open();
+	return NULL;
+}
+
+/* The main thread, in its sandbox, starts one that enters a narrower one. */
+static void act_start_vcpu(void)
+{
+	pthread_t thread;
+
+	if (pthread_create(&thread, NULL, enter_and_socket, NULL))
+		leave(97);
+	pthread_join(thread, NULL);
+}
+
+START_TEST(test_message_names_call_number_and_thread)
+{
+	char line[160];
+	int status = run_child(SANDBOX_MAIN, SANDBOX_ON, act_start_vcpu);
+
+	snprintf(line, sizeof(line),
+		 "alcove: sandbox: forbidden system call openat/%d in thread vcpu7; report it, "
+		 "or "
+		 "run with --sandbox=log\n",
+		 (int)SYS_openat);
+	ck_assert_str_eq(said, line);
+	ck_assert_int_eq(status, EXIT_STATUS_INTERNAL);
+}
+END_TEST
+
+int main(void)
+{
+	const TTest *tests[] = {
+		test_every_role_may_do_the_everyday,
+		test_no_role_may_do_what_alcove_never_does,
+		test_roles_differ,
+		test_mode_off_forbids_nothing,
+		test_mode_log_forbids_nothing,
+		test_message_comes_even_when_signals_were_blocked,
+		test_message_names_call_number_and_thread,
+	};
+
+	return unit_run(unit_suite("sandbox", tests, ARRAY_SIZE(tests)));
+}
