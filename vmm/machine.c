@@ -54,11 +54,14 @@ static void machine_init(struct machine *machine, struct host *host,
 	pthread_condattr_destroy(&monotonic);
 }
 
-static void machine_fini(struct machine *machine)
+/* False when it had to stay as it is; see machine_stop_parts. */
+static bool machine_fini(struct machine *machine)
 {
-	machine_stop_parts(machine);
+	if (!machine_stop_parts(machine))
+		return false;
 	pthread_cond_destroy(&machine->ended);
 	pthread_mutex_destroy(&machine->lock);
+	return true;
 }
 
 static struct end machine_wait(struct machine *machine, const struct timespec *deadline)
@@ -94,8 +97,14 @@ static struct end machine_live(struct host *host, const struct config *config,
 		memcpy(end.reason, err.text, sizeof(end.reason));
 	else
 		end = machine_wait(machine, deadline);
-	machine_fini(machine);
-	free(machine);
+	if (machine_fini(machine)) {
+		free(machine);
+	} else {
+		end.kind = END_FAILED;
+		snprintf(end.reason, sizeof(end.reason),
+			 "loop: a disk has not answered for 10 s, its requests are abandoned; "
+			 "look at the host's storage");
+	}
 	return end;
 }
 

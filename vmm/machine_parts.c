@@ -249,6 +249,7 @@ static void *loop_thread(void *argument)
 	ret = sandbox_enter(SANDBOX_LOOP, machine->config->sandbox, &err);
 	if (!ret) {
 		ret = loop_run(machine->loop);
+		machine->is_stuck = ret != 0;
 		if (ret)
 			err_set(&err, ret, "loop: io_uring failed: %s", err_describe(ret));
 	}
@@ -282,6 +283,8 @@ static void loop_end(struct machine *machine)
 		loop_stop(machine->loop);
 		pthread_join(machine->loop_thread, NULL);
 	}
+	if (machine->is_stuck)
+		return;
 	loop_free(machine->loop);
 	if (machine->signals >= 0)
 		close(machine->signals);
@@ -372,8 +375,9 @@ int machine_start_parts(struct machine *machine, struct err *err)
 	return ret;
 }
 
-void machine_stop_parts(struct machine *machine)
+bool machine_stop_parts(struct machine *machine)
 {
-	for (size_t i = ARRAY_SIZE(parts); i-- > 0;)
+	for (size_t i = ARRAY_SIZE(parts); i-- > 0 && !machine->is_stuck;)
 		parts[i].stop(machine);
+	return !machine->is_stuck;
 }

@@ -68,6 +68,7 @@ struct machine {
 	struct loop_op on_signal;
 	pthread_t loop_thread;
 	bool has_loop_thread;
+	bool is_stuck; /* set by the loop's thread: loop_run left operations in flight */
 
 	pthread_mutex_t lock; /* guards end */
 	pthread_cond_t ended;
@@ -85,7 +86,12 @@ void machine_end(struct machine *machine, enum end_kind kind, unsigned int code,
  */
 int machine_start_parts(struct machine *machine, struct err *err);
 
-/* Unmake what was made, in reverse order. */
-void machine_stop_parts(struct machine *machine);
+/**
+ * Unmake what was made, in reverse order.
+ *
+ * Returns false when operations of the loop did not end (a disk that hangs): what the kernel
+ * may still write to, and @machine itself, then has to stay until the process ends.
+ */
+bool machine_stop_parts(struct machine *machine);
 
 #endif
