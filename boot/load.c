@@ -205,6 +205,17 @@ static int gdt_write(struct loader *loader)
 	return loader_write(loader, "GDT", PLACE_GDT_GPA, gdt, sizeof(gdt));
 }
 
+static int reset_code_write(struct loader *loader)
+{
+	uint8_t code[RESET_CODE_BYTES];
+	int ret = loader_place(loader, "reset code", PLACE_RESET_GPA, sizeof(code));
+
+	if (ret)
+		return ret;
+	reset_code_init(code);
+	return loader_write(loader, "reset code", PLACE_RESET_GPA, code, sizeof(code));
+}
+
 static int page_tables_write(struct loader *loader)
 {
 	uint64_t tables[PAGE_TABLES_N][PAGE_TABLE_ENTRIES];
@@ -282,6 +293,8 @@ int boot_load(struct guest_memory *memory, const struct boot_machine *machine,
 		ret = kernel_check(&loader);
 	if (!ret)
 		ret = gdt_write(&loader);
+	if (!ret)
+		ret = reset_code_write(&loader);
 	if (!ret && loader.kernel.mode == BOOT_MODE_LONG64)
 		ret = page_tables_write(&loader);
 	if (!ret)

@@ -92,6 +92,22 @@ void gdt_init(uint8_t ret_gdt[BOOT_GDT_BYTES], enum boot_mode mode)
 	memcpy(ret_gdt, descriptors, sizeof(descriptors));
 }
 
+void reset_code_init(uint8_t ret_code[RESET_CODE_BYTES])
+{
+	const uint16_t port = PLATFORM_POWER_PORT + PLATFORM_POWER_RESET;
+	/* clang-format off */
+	const uint8_t code[RESET_CODE_BYTES] = {
+		0xba, port & 0xff, port >> 8,     /*    mov $port, %dx */
+		0xb0, PLATFORM_POWER_RESET_VALUE, /*    mov $value, %al */
+		0xee,                             /*    out %al, %dx */
+		0xf4,                             /* 1: hlt */
+		0xeb, 0xfd,                       /*    jmp 1b */
+	};
+	/* clang-format on */
+
+	memcpy(ret_code, code, sizeof(code));
+}
+
 void page_tables_init(uint64_t ret_tables[PAGE_TABLES_N][PAGE_TABLE_ENTRIES], gpa_t gpa)
 {
 	const uint64_t table_flags = PTE_PRESENT | PTE_WRITABLE | PTE_ACCESSED;

@@ -50,6 +50,18 @@ void boot_params_init(struct boot_params *ret_params, const struct setup_header 
 /* Descriptors for the entry of @mode. */
 void gdt_init(uint8_t ret_gdt[BOOT_GDT_BYTES], enum boot_mode mode);
 
+enum { RESET_CODE_BYTES = 16 };
+
+/*
+ * Real-mode code for the reset vector, to lie at PLACE_RESET_GPA: it asks for a reset.
+ *
+ * Linux with CONFIG_EFI believes that a hardware-reduced machine is reset by EFI alone, and
+ * without EFI falls back to a jump there, past the reset register of the FADT
+ * (efi_reboot_required in arch/x86/platform/efi/quirks.c, BOOT_BIOS in
+ * arch/x86/kernel/reboot.c).
+ */
+void reset_code_init(uint8_t ret_code[RESET_CODE_BYTES]);
+
 /* Page tables, to lie at @gpa, that map the first 4 GiB 1:1 with pages of 2 MiB. */
 void page_tables_init(uint64_t ret_tables[PAGE_TABLES_N][PAGE_TABLE_ENTRIES], gpa_t gpa);
 

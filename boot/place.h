@@ -29,7 +29,8 @@ struct layout;
 #define PLACE_CMDLINE_GPA     UINT64_C(0x10000)
 #define PLACE_CMDLINE_BYTES   UINT64_C(0x10000)
 #define PLACE_HW_GPA	      UINT64_C(0xe0000)
-#define PLACE_HW_BYTES	      UINT64_C(0x20000)
+#define PLACE_HW_BYTES	      UINT64_C(0x1f000)
+#define PLACE_RESET_GPA	      UINT64_C(0xffff0)
 /* Where the legacy hole starts and ends. */
 #define PLACE_LOW_RAM_END  UINT64_C(0xa0000)
 #define PLACE_HIGH_RAM_GPA UINT64_C(0x100000)

@@ -160,6 +160,20 @@ START_TEST(test_pvh_params_point_into_themselves)
 }
 END_TEST
 
+/* Byte by byte: there is no other judge of machine code here. */
+START_TEST(test_reset_code_writes_the_reset_register)
+{
+	static const uint8_t wanted[RESET_CODE_BYTES] = {
+		0xba, 0x02, 0x06, 0xb0, 0x01, 0xee, 0xf4, 0xeb, 0xfd,
+	};
+	uint8_t code[RESET_CODE_BYTES];
+
+	ck_assert_uint_eq(PLACE_RESET_GPA, 0xffff0);
+	reset_code_init(code);
+	ck_assert_mem_eq(code, wanted, sizeof(wanted));
+}
+END_TEST
+
 /* --- Places --- */
 
 START_TEST(test_pieces_that_touch_are_taken_and_those_that_overlap_refused)
@@ -259,6 +273,7 @@ int main(void)
 		test_memory_map_reserves_what_is_no_ram,
 		test_boot_params_carry_header_map_and_pointers,
 		test_pvh_params_point_into_themselves,
+		test_reset_code_writes_the_reset_register,
 		test_pieces_that_touch_are_taken_and_those_that_overlap_refused,
 		test_pieces_outside_low_ram_are_refused,
 		test_high_places_avoid_what_is_there,
