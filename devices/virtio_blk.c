@@ -155,14 +155,18 @@ static void blk_describe(struct virtio_blk *blk, unsigned int n_queues)
 
 static uint64_t blk_features(const struct virtio_blk *blk)
 {
-	const uint64_t always =
-		UINT64_C(1) << VIRTIO_BLK_F_SEG_MAX | UINT64_C(1) << VIRTIO_BLK_F_BLK_SIZE |
-		UINT64_C(1) << VIRTIO_BLK_F_TOPOLOGY | UINT64_C(1) << VIRTIO_BLK_F_FLUSH |
-		UINT64_C(1) << VIRTIO_BLK_F_MQ;
-	const uint64_t writable =
-		UINT64_C(1) << VIRTIO_BLK_F_DISCARD | UINT64_C(1) << VIRTIO_BLK_F_WRITE_ZEROES;
+	uint64_t features = UINT64_C(1) << VIRTIO_BLK_F_SEG_MAX |
+			    UINT64_C(1) << VIRTIO_BLK_F_BLK_SIZE |
+			    UINT64_C(1) << VIRTIO_BLK_F_TOPOLOGY |
+			    UINT64_C(1) << VIRTIO_BLK_F_FLUSH | UINT64_C(1) << VIRTIO_BLK_F_MQ;
 
-	return always | (blk->readonly ? UINT64_C(1) << VIRTIO_BLK_F_RO : writable);
+	if (blk->readonly)
+		features |= UINT64_C(1) << VIRTIO_BLK_F_RO;
+	else
+		features |= UINT64_C(1) << VIRTIO_BLK_F_WRITE_ZEROES;
+	if (blk->file.can_discard)
+		features |= UINT64_C(1) << VIRTIO_BLK_F_DISCARD;
+	return features;
 }
 
 static int blk_allocate(struct virtio_blk *blk, unsigned int n_queues)
@@ -182,11 +186,10 @@ static int blk_allocate(struct virtio_blk *blk, unsigned int n_queues)
 static int blk_init(struct virtio_blk *blk, const struct virtio_env *env,
 		    const struct virtio_blk_config *config, struct err *err)
 {
-	const struct virtio_type type = {
+	struct virtio_type type = {
 		.ops = &blk_ops,
 		.id = VIRTIO_ID_BLOCK,
 		.class_code = CLASS_CODE,
-		.features = blk_features(blk),
 		.config = &blk->space,
 		.config_bytes = sizeof(blk->space),
 		.n_queues = config->n_queues,
@@ -201,6 +204,7 @@ static int blk_init(struct virtio_blk *blk, const struct virtio_env *env,
 		return err_set(err, ret, "disk '%s': out of memory; give it fewer queues",
 			       config->path);
 	blk_describe(blk, config->n_queues);
+	type.features = blk_features(blk);
 	ret = virtio_device_init(&blk->device, env, &type, err);
 	if (ret)
 		err_prefix(err, "disk '%s'", config->path);

@@ -102,6 +102,14 @@ static int file_measure(struct blk_file *file, const char *path, const struct st
 	return 0;
 }
 
+/* Behind the end there is nothing to lose; block devices tell only when it is for real. */
+static bool file_can_discard(const struct blk_file *file)
+{
+	return !fallocate(file->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+			  (off_t)file->size_bytes, BLOCK_BYTES_DEFAULT) ||
+	       errno != EOPNOTSUPP;
+}
+
 /* Where the file system does not tell, a page is enough for any. */
 static int file_open_direct(struct blk_file *file, const char *path, int flags,
 			    const struct stat *stat, struct err *err)
@@ -159,6 +167,7 @@ static int file_open(struct blk_file *file, const struct virtio_blk_config *conf
 		ret = file_lock(file->fd, config->path, config->readonly, err);
 	if (!ret)
 		ret = file_measure(file, config->path, &stat_opened, err);
+	file->can_discard = !ret && !config->readonly && file_can_discard(file);
 	if (!ret && config->direct)
 		ret = file_open_direct(file, config->path, flags, &stat_opened, err);
 	return ret;

@@ -14,6 +14,7 @@ struct blk_file {
 	int direct_fd;	      /* the same file with O_DIRECT; -1 unless asked for */
 	uint64_t size_bytes;  /* a multiple of 512, not 0 */
 	uint32_t block_bytes; /* what it likes I/O to be a multiple of; a power of two */
+	bool can_discard;     /* false: certainly not */
 	/* What O_DIRECT insists on; powers of two. */
 	uint32_t direct_memory_align;
 	uint32_t direct_offset_align;
