@@ -407,7 +407,7 @@ static void catch_signals(void)
 static int usage(void)
 {
 	fputs("usage: relay --tree DIR [--console FILE] [--timeout S] [--tty]\n"
-	      "             -- QEMU ARGS… -- COMMAND…\n",
+	      "             -- QEMU ARGS... -- COMMAND...\n",
 	      stderr);
 	return 125;
 }
