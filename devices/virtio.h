@@ -3,14 +3,12 @@
  * virtio 1.3 inside this folder: split virtqueues, the PCI transport, and what a device type
  * adds.
  *
- * Who owns what:
- *
- *   registers (struct virtio_registers, struct virtio_queue_registers) are written by vCPU
+ * Registers (struct virtio_registers, struct virtio_queue_registers) are written by vCPU
  * threads and guarded by virtio_device.lock. It is a leaf: nothing is called with it held. BAR
  * handlers take no other lock and never call the PCI code, which may wait for them.
  *
- *   rings (struct virtq), the phase and everything of a device type belong to the loop's thread
- *   alone and need no lock.
+ * Rings (struct virtq), the phase and everything of a device type belong to the loop's thread
+ * alone and need no lock.
  *
  * The two meet in posts: a vCPU that writes DRIVER_OK or resets the device posts
  * virtio_device.control to the loop, which then copies the queue registers into rings, or ends
@@ -74,8 +72,7 @@ struct virtq {
 	uint16_t used_next;  /* free-running index of the entry to fill next */
 	uint16_t used_told;  /* the index the driver has been told */
 	unsigned int n_taken;
-	uint64_t
-		taken[VIRTQ_SIZE_MAX / 64]; /* by head: popped and neither pushed nor dropped */
+	uint64_t taken[VIRTQ_SIZE_MAX / 64]; /* by head: neither pushed nor dropped yet */
 };
 
 /* @features: as negotiated. A misplaced ring is broken from the start. */
@@ -92,8 +89,7 @@ bool virtq_pop(struct virtq *virtq, struct virtq_chain *ret_chain);
 /* Put the chain that was popped last back, to be popped again. */
 void virtq_unpop(struct virtq *virtq, uint16_t head);
 
-/* Give a taken chain back as used, its first @written_bytes writable bytes filled; see publish.
- */
+/* Give a taken chain back, its first @written_bytes writable bytes filled; then publish. */
 void virtq_push(struct virtq *virtq, uint16_t head, uint32_t written_bytes);
 
 /* Forget a taken chain without telling the driver. */
@@ -161,15 +157,11 @@ enum virtio_verdict {
 	VIRTIO_LATER, /* left in the ring until the device calls virtio_queue_resume */
 };
 
-/* On the loop's thread. */
-struct virtio_device_ops {
-	enum virtio_verdict (*take)(struct virtio_device *device, struct virtio_queue *queue,
-				    const struct virtq_chain *chain);
-};
-
 /* What a device type is made of. */
 struct virtio_type {
-	const struct virtio_device_ops *ops;
+	/* What to do with an available chain; on the loop's thread. */
+	enum virtio_verdict (*take)(struct virtio_device *device, struct virtio_queue *queue,
+				    const struct virtq_chain *chain);
 	uint16_t id;	     /* VIRTIO_ID_* */
 	uint32_t class_code; /* PCI: class, subclass, interface */
 	uint64_t features;   /* those of the type; the transport adds its own */

@@ -129,8 +129,6 @@ static enum virtio_verdict blk_take(struct virtio_device *device, struct virtio_
 	return VIRTIO_TAKEN;
 }
 
-static const struct virtio_device_ops blk_ops = {.take = blk_take};
-
 /* --- Life --- */
 
 static void blk_describe(struct virtio_blk *blk, unsigned int n_queues)
@@ -187,7 +185,7 @@ static int blk_init(struct virtio_blk *blk, const struct virtio_env *env,
 		    const struct virtio_blk_config *config, struct err *err)
 {
 	struct virtio_type type = {
-		.ops = &blk_ops,
+		.take = blk_take,
 		.id = VIRTIO_ID_BLOCK,
 		.class_code = CLASS_CODE,
 		.config = &blk->space,

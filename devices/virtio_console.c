@@ -91,8 +91,6 @@ static void console_readable(struct console_user *user)
 	virtio_queue_resume(&virtio_console->device.queues[QUEUE_RECEIVE]);
 }
 
-static const struct virtio_device_ops console_ops = {.take = console_take};
-
 /* Without the features that give its fields a meaning. */
 static const struct virtio_console_config console_space;
 
@@ -101,7 +99,7 @@ int virtio_console_new(const struct virtio_env *env, struct console *console,
 {
 	struct virtio_console *virtio_console = calloc(1, sizeof(*virtio_console));
 	const struct virtio_type type = {
-		.ops = &console_ops,
+		.take = console_take,
 		.id = VIRTIO_ID_CONSOLE,
 		.class_code = CLASS_CODE,
 		.config = &console_space,

@@ -91,7 +91,7 @@ static void queue_serve(struct loop_post *post)
 	do {
 		while (n_left && !later && virtq_pop(&queue->virtq, &chain)) {
 			n_left--;
-			later = device->type.ops->take(device, queue, &chain) == VIRTIO_LATER;
+			later = device->type.take(device, queue, &chain) == VIRTIO_LATER;
 			if (later)
 				virtq_unpop(&queue->virtq, chain.head);
 		}
@@ -265,11 +265,9 @@ int virtio_device_init(struct virtio_device *device, const struct virtio_env *en
 
 	ret = device_make_queues(device);
 	if (ret)
-		err_set(err, ret,
-			"cannot make its queues: %s; free memory or raise the limit of open "
-			"files "
-			"(ulimit -n)",
-			err_describe(ret));
+		err_set(err, ret, "cannot make its queues: %s; %s", err_describe(ret),
+			ret == -ENOMEM ? "free some memory"
+				       : "raise the limit of open files (ulimit -n)");
 	else
 		ret = virtio_pci_init(device, err);
 	if (ret) {

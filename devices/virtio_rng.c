@@ -45,13 +45,11 @@ static enum virtio_verdict rng_take(struct virtio_device *device, struct virtio_
 	return VIRTIO_TAKEN;
 }
 
-static const struct virtio_device_ops rng_ops = {.take = rng_take};
-
 int virtio_rng_new(const struct virtio_env *env, struct virtio_rng **ret_rng, struct err *err)
 {
 	struct virtio_rng *rng = calloc(1, sizeof(*rng));
 	const struct virtio_type type = {
-		.ops = &rng_ops,
+		.take = rng_take,
 		.id = VIRTIO_ID_RNG,
 		.class_code = CLASS_CODE,
 		.n_queues = 1,

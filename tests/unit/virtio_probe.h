@@ -82,12 +82,10 @@ static inline void probe_let_go(struct loop_post *post)
 		virtio_queue_resume(probe.held_queue);
 }
 
-static const struct virtio_device_ops probe_ops = {.take = probe_take};
-
 static inline void setup(void)
 {
 	static const struct virtio_type type = {
-		.ops = &probe_ops,
+		.take = probe_take,
 		.id = 42,
 		.class_code = 0x123456,
 		.features = TYPE_FEATURE,
