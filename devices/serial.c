@@ -3,9 +3,9 @@
  * A 16550A as PCs have it: one interrupt line, gated by OUT2, into an edge-triggered pin.
  *
  * Transmission takes no time. Reception is flow-controlled: the operator's end sends only while
- * the guest asserts RTS or has the receive interrupt on, and only what the FIFO takes. So what
- * is typed, or piped in, before a driver is there waits in the console and is not lost when the
- * driver clears the FIFO.
+ * the guest asserts RTS or, as Linux does on its console, has FIFO and receive interrupt on. So
+ * what is typed or piped in before a driver is there waits in the console, and is not lost
+ * while the driver probes and clears.
  *
  * The interrupt line is computed after every change, and each rise is a pulse on the pin. That
  * is all an edge-triggered driver can rely on with real hardware, too: it reads IIR until
@@ -87,17 +87,23 @@ static uint8_t fifo_get(struct serial *serial)
 	return byte;
 }
 
+static bool is_ready_to_receive(const struct serial *serial)
+{
+	bool driven = serial->ier & UART_IER_RDI && serial->fcr & UART_FCR_ENABLE_FIFO;
+
+	return !(serial->mcr & UART_MCR_LOOP) && (driven || serial->mcr & UART_MCR_RTS);
+}
+
 /*
  * Let the operator's end send, but only into an empty FIFO: so the line falls and rises every
  * few bytes, and a driver that gives up in the middle of a long stream is called again.
  */
 static void receive_locked(struct serial *serial)
 {
-	bool ready = serial->mcr & UART_MCR_RTS || serial->ier & UART_IER_RDI;
 	uint8_t bytes[FIFO_BYTES];
 	size_t n_bytes;
 
-	if (!serial->console || !ready || serial->mcr & UART_MCR_LOOP || serial->n_fifo)
+	if (!serial->console || !is_ready_to_receive(serial) || serial->n_fifo)
 		return;
 	n_bytes = console_read(serial->console, bytes, fifo_depth(serial));
 	for (size_t i = 0; i < n_bytes; i++)
