@@ -3,8 +3,6 @@
 #include <fcntl.h>
 #include <linux/falloc.h>
 #include <poll.h>
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
@@ -360,91 +358,6 @@ START_TEST(test_stop_cancels_and_collects_what_is_in_flight)
 }
 END_TEST
 
-/* Posts from other threads. */
-struct counter {
-	struct loop_post post;
-	struct loop *loop;
-	atomic_uint n_wanted;
-	unsigned int n_called;
-};
-
-static void counter_post(struct loop_post *post)
-{
-	struct counter *counter = container_of(post, struct counter, post);
-
-	counter->n_called++;
-	atomic_store(&counter->n_wanted, 0);
-}
-
-static void *run_loop(void *argument)
-{
-	struct loop *loop = argument;
-
-	return loop_run(loop) ? loop : NULL;
-}
-
-START_TEST(test_every_post_is_called_however_fast_they_come)
-{
-	enum { N = 20000 };
-	struct loop *loop = make_loop();
-	struct counter counter = {.post.fn = counter_post, .loop = loop};
-	pthread_t thread;
-	void *failed;
-
-	ck_assert_int_eq(pthread_create(&thread, NULL, run_loop, loop), 0);
-	for (unsigned int i = 0; i < N; i++) {
-		atomic_store(&counter.n_wanted, 1);
-		loop_post(loop, &counter.post);
-		while (i % 2 && atomic_load(&counter.n_wanted))
-			sched_yield();
-	}
-	loop_stop(loop);
-	pthread_join(thread, &failed);
-	ck_assert_ptr_null(failed);
-	ck_assert_uint_ge(counter.n_called, N / 2);
-	ck_assert_uint_le(counter.n_called, N);
-	loop_free(loop);
-}
-END_TEST
-
-static void *post_storm(void *argument)
-{
-	struct counter *counters = argument;
-
-	for (unsigned int i = 0; i < 5000; i++)
-		loop_post(counters[i % 8].loop, &counters[i % 8].post);
-	return NULL;
-}
-
-START_TEST(test_posts_of_many_threads_do_not_get_lost)
-{
-	struct loop *loop = make_loop();
-	struct counter counters[8];
-	pthread_t posters[4], runner;
-	void *failed;
-
-	for (size_t i = 0; i < 8; i++)
-		counters[i] = (struct counter){.post.fn = counter_post, .loop = loop};
-	ck_assert_int_eq(pthread_create(&runner, NULL, run_loop, loop), 0);
-	for (size_t i = 0; i < 4; i++)
-		ck_assert_int_eq(pthread_create(&posters[i], NULL, post_storm, counters), 0);
-	for (size_t i = 0; i < 4; i++)
-		pthread_join(posters[i], NULL);
-
-	/* Whatever the storm left behind, each can be posted and called once more. */
-	for (size_t i = 0; i < 8; i++) {
-		atomic_store(&counters[i].n_wanted, 1);
-		loop_post(loop, &counters[i].post);
-		while (atomic_load(&counters[i].n_wanted))
-			sched_yield();
-	}
-	loop_stop(loop);
-	pthread_join(runner, &failed);
-	ck_assert_ptr_null(failed);
-	loop_free(loop);
-}
-END_TEST
-
 START_TEST(test_idle_loop_uses_no_cpu)
 {
 	struct loop *loop = make_loop();
@@ -482,8 +395,6 @@ int main(void)
 		test_cancelled_operation_is_done_once,
 		test_operation_cancelled_while_queued_never_happens,
 		test_stop_cancels_and_collects_what_is_in_flight,
-		test_every_post_is_called_however_fast_they_come,
-		test_posts_of_many_threads_do_not_get_lost,
 		test_idle_loop_uses_no_cpu,
 	};
 	struct err err = {0};
