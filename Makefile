@@ -61,7 +61,7 @@ UNIT := $(UNIT_SRC:tests/unit/%.c=$O/unit/%)
 FUZZ := $(FUZZ_SRC:tests/fuzz/%.c=$O/fuzz/%)
 BENCH := $(BENCH_SRC:tests/bench/%.c=$O/bench/%)
 
-.PHONY: all bench-programs check headers tidy fuzz fuzz-smoke bench install clean
+.PHONY: all help bench-programs check headers tidy fuzz fuzz-smoke bench install clean
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -137,3 +137,7 @@ bench-programs: $(BENCH) $O/alcove $O/guest/tiny
 
 clean:
 	rm -rf build/debug build/release build/asan build/tsan build/cov build/fuzz compile_commands.json
+
+# The comment this file begins with.
+help:
+	@sed -n '2,/^$$/s/^# \{0,1\}//p' Makefile
