@@ -57,7 +57,7 @@ static int file_add(struct suite *suite, const char *path, struct err *err)
 	planned = calloc(1, sizeof(*planned));
 	if (!planned)
 		return err_set(err, -ENOMEM, "out of memory; free some");
-	result = suite_file_read(&planned->file, path, err);
+	result = suite_file_read(&planned->file, path, false, err);
 	if (result < 0) {
 		free(planned);
 		return result;

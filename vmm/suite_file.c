@@ -191,6 +191,18 @@ static int signal_find(const char *name, int *ret_signal, struct err *err)
 	return err_set(err, -EINVAL, "'%s' is no signal; write one such as TERM", name);
 }
 
+static int item_set_pattern(const struct suite_file *file, struct item *item, const char *text,
+			    struct err *err)
+{
+	_cleanup_free_ char *expanded = NULL;
+	int result;
+
+	if (!file->has_values)
+		return strstr(text, "${") ? 0 : pattern_init(&item->pattern, text, err);
+	result = config_file_expand(file->path, text, &expanded, err);
+	return result < 0 ? result : pattern_init(&item->pattern, expanded, err);
+}
+
 static int item_add(struct suite_file *file, const struct item_key *key, const char *value,
 		    struct err *err)
 {
@@ -209,7 +221,7 @@ static int item_add(struct suite_file *file, const struct item_key *key, const c
 	if (key->shape == SHAPE_TEXT)
 		return 0;
 	if (key->shape == SHAPE_PATTERN)
-		return pattern_init(&item->pattern, value, err);
+		return item_set_pattern(file, item, value, err);
 
 	rest = arrow_cut(item->text);
 	if (!rest)
@@ -219,7 +231,7 @@ static int item_add(struct suite_file *file, const struct item_key *key, const c
 	else
 		result = escapes_replace(rest, &item->text_bytes, err);
 	if (result == 0)
-		result = pattern_init(&item->pattern, item->text, err);
+		result = item_set_pattern(file, item, item->text, err);
 	if (result == 0)
 		memmove(item->text, rest, item->text_bytes);
 	return result;
@@ -342,7 +354,8 @@ static int defaults_set(struct suite_file *file, struct err *err)
 	return 0;
 }
 
-int suite_file_read(struct suite_file *ret_file, const char *path, struct err *err)
+int suite_file_read(struct suite_file *ret_file, const char *path, bool has_values,
+		    struct err *err)
 {
 	struct suite_reader reader = {
 		.reader = {.open_section = reader_open_section, .set_key = reader_set_key},
@@ -350,7 +363,7 @@ int suite_file_read(struct suite_file *ret_file, const char *path, struct err *e
 	};
 	int result;
 
-	*ret_file = (struct suite_file){.path = strdup(path)};
+	*ret_file = (struct suite_file){.path = strdup(path), .has_values = has_values};
 	if (!ret_file->path)
 		return err_set(err, -ENOMEM, "out of memory; free some");
 	result = defaults_set(ret_file, err);

@@ -72,10 +72,18 @@ struct suite_file {
 	char *arguments;      /* more words for `alcove run` */
 	char *must_fail_text; /* NULL: the test must pass */
 	struct pattern must_fail;
+	bool has_values;
 };
 
-/* Written whole. Returns 0, or -errno with @err and nothing to free. */
-int suite_file_read(struct suite_file *ret_file, const char *path, struct err *err);
+/**
+ * Read a test.
+ *
+ * @ret_file: written whole.
+ * @has_values: the environment has the values of one case. Without them, patterns with
+ * variables in them stay empty. Returns 0, or -errno with @err and nothing to free.
+ */
+int suite_file_read(struct suite_file *ret_file, const char *path, bool has_values,
+		    struct err *err);
 void suite_file_fini(struct suite_file *file);
 
 /* One combination of a matrix. */

@@ -363,24 +363,56 @@ static enum suite_verdict run_with_log(const struct suite_env *env,
 	return run_program(run, env, arguments, reason);
 }
 
+/* Puts the values of a case into the environment, where files and patterns find them. */
+static int variables_set(const struct suite_case *suite_case, bool set, struct err *err)
+{
+	for (unsigned int i = 0; i < suite_case->n_options; i++) {
+		/* "--cpus=2" */
+		const char *name = suite_case->options[i] + 2;
+		const char *value = strchr(name, '=') + 1;
+		_cleanup_free_ char *copy = strndup(name, (size_t)(value - name) - 1);
+
+		if (!copy || (set ? setenv(copy, value, 1) : unsetenv(copy)) < 0)
+			return err_set(err, -ENOMEM, "out of memory; free some");
+	}
+	return 0;
+}
+
+static enum suite_verdict run_prepared(const struct suite_env *env,
+				       const struct suite_file *planned,
+				       const struct suite_case *suite_case,
+				       const char *log_path, struct err *reason)
+{
+	_cleanup_free_ struct suite_file *file = calloc(1, sizeof(*file));
+	enum suite_verdict verdict = SUITE_BROKEN;
+	struct arguments arguments = {0};
+
+	if (!file || suite_file_read(file, planned->path, true, reason) < 0)
+		return SUITE_BROKEN;
+	if (arguments_make(&arguments, env, file, suite_case, reason) == 0)
+		verdict = run_with_log(env, file, &arguments, log_path, reason);
+	arguments_fini(&arguments);
+	suite_file_fini(file);
+	return verdict;
+}
+
 enum suite_verdict suite_run(const struct suite_env *env, const struct suite_file *file,
 			     const struct suite_case *suite_case, const char *log_path,
 			     struct err *ret_reason)
 {
 	enum suite_verdict verdict = SUITE_BROKEN;
-	struct arguments arguments = {0};
 	char scratch[SCRATCH_PATH_MAX_BYTES] = "";
 	int result = suite_check_requirements(file, ret_reason);
 
 	if (result > 0)
 		return SUITE_SKIPPED;
 	if (result == 0)
+		result = variables_set(suite_case, true, ret_reason);
+	if (result == 0)
 		result = suite_make_scratch(file, scratch, ret_reason);
 	if (result == 0)
-		result = arguments_make(&arguments, env, file, suite_case, ret_reason);
-	if (result == 0)
-		verdict = run_with_log(env, file, &arguments, log_path, ret_reason);
-	arguments_fini(&arguments);
+		verdict = run_prepared(env, file, suite_case, log_path, ret_reason);
 	suite_remove_scratch(scratch);
+	variables_set(suite_case, false, NULL);
 	return verdict;
 }

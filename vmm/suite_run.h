@@ -26,6 +26,7 @@ enum suite_verdict {
 /**
  * Run one case. When it returns, nothing of it is left but the log.
  *
+ * @file: as planned; it is read again with the values of the case.
  * @log_path: gets the command, the console, stderr and the verdict.
  * @ret_reason: why, for every verdict but SUITE_PASSED.
  */

@@ -258,6 +258,18 @@ START_TEST(test_matrix_is_every_combination)
 }
 END_TEST
 
+START_TEST(test_values_of_a_case_are_variables)
+{
+	expect_report("[fake]\necho \"$options cpus: $cpus\"\n[matrix]\ncpus = 1 12\n"
+		      "[expect]\nconsole = ^--cpus=${cpus}  cpus: ${cpus}$\n",
+		      0, "ok 1 x.conf[cpus=1]\nok 2 x.conf[cpus=12]\n");
+	expect_report(
+		"[fake]\ntrue\n[expect]\nconsole = ${memory}\n[matrix]\ncpus = 1\n", 1,
+		"x.conf:4: [expect] console: variable ${memory} is not set; set it in the "
+		"environment\n");
+}
+END_TEST
+
 START_TEST(test_one_case_can_be_chosen_and_repeated)
 {
 	static const char text[] = "[fake]\ncase $options in *=2*) exit 1; esac\n"
@@ -448,6 +460,7 @@ int main(void)
 		test_time_limit_kills_everything_it_started,
 		test_nothing_is_left_of_a_case_that_ends_early,
 		test_matrix_is_every_combination,
+		test_values_of_a_case_are_variables,
 		test_one_case_can_be_chosen_and_repeated,
 		test_unmet_requirement_skips,
 		test_unknown_capability_is_no_reason_to_skip,
