@@ -5,7 +5,9 @@
 # make check                unit tests of the variant; ./check at the top runs everything
 # make headers tidy         style, as tests
 # make bench                benchmarks, in the lab where they need one
+# make man completion       manual pages; completion for bash
 # make install DESTDIR= PREFIX=/usr/local
+# make uninstall            the same places
 #
 # WERROR=1 turns warnings into errors.
 
@@ -15,6 +17,7 @@ PREFIX ?= /usr/local
 
 CC ?= gcc
 PKG_CONFIG ?= pkg-config
+SCDOC ?= scdoc
 # Packages of the program (libfdt and inih come without a .pc file), and those only the tests need.
 PACKAGES := liburing libseccomp
 TEST_PACKAGES := check
@@ -61,7 +64,8 @@ UNIT := $(UNIT_SRC:tests/unit/%.c=$O/unit/%)
 FUZZ := $(FUZZ_SRC:tests/fuzz/%.c=$O/fuzz/%)
 BENCH := $(BENCH_SRC:tests/bench/%.c=$O/bench/%)
 
-.PHONY: all help bench-programs check headers tidy fuzz fuzz-smoke bench install clean
+.PHONY: all help bench-programs check headers tidy fuzz fuzz-smoke bench man completion \
+	install uninstall clean
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -87,6 +91,23 @@ $O/unit/%: $O/tests/unit/%.o $O/libfake.a $O/libalcove.a
 $O/bench/%: $O/tests/bench/%.o $O/libfake.a $O/libalcove.a
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+# Made from the table of options: the completion, and a part of the manual page.
+$O/alcove.bash: $O/alcove
+	$O/alcove options --format=completion > $@
+
+$O/options.scd: $O/alcove
+	$O/alcove options --format=man > $@
+
+$O/alcove.1: docs/alcove.1.scd.in $O/options.scd
+	sed -e '/^@OPTIONS@$$/{r $O/options.scd' -e 'd}' $< | $(SCDOC) > $@
+
+$O/alcove-test.5: docs/alcove-test.5.scd
+	$(SCDOC) < $< > $@
+
+man: $O/alcove.1 $O/alcove-test.5
+
+completion: $O/alcove.bash
 
 # Freestanding guests.
 $O/guest/%: tests/guest/%.S tests/guest/%.lds
@@ -134,6 +155,27 @@ bench:
 	tests/lab/run build/release/bench/bench_start build/release/alcove build/release/guest/tiny
 
 bench-programs: $(BENCH) $O/alcove $O/guest/tiny
+
+# What goes where, below DESTDIR and PREFIX.
+BINDIR := $(DESTDIR)$(PREFIX)/bin
+MANDIR := $(DESTDIR)$(PREFIX)/share/man
+BASHDIR := $(DESTDIR)$(PREFIX)/share/bash-completion/completions
+DATADIR := $(DESTDIR)$(PREFIX)/share/alcove
+DOCDIR := $(DESTDIR)$(PREFIX)/share/doc/alcove
+
+install: all man completion
+	install -D -m 755 $O/alcove $(BINDIR)/alcove
+	install -D -m 644 $O/alcove.1 $(MANDIR)/man1/alcove.1
+	install -D -m 644 $O/alcove-test.5 $(MANDIR)/man5/alcove-test.5
+	install -D -m 644 $O/alcove.bash $(BASHDIR)/alcove
+	install -d $(DATADIR)/configs $(DOCDIR)
+	install -m 644 $(wildcard configs/*.conf) $(DATADIR)/configs
+	install -m 644 README.md LICENSE $(wildcard docs/*.md) $(DOCDIR)
+
+uninstall:
+	rm -f $(BINDIR)/alcove $(MANDIR)/man1/alcove.1 $(MANDIR)/man5/alcove-test.5 \
+		$(BASHDIR)/alcove
+	rm -rf $(DATADIR) $(DOCDIR)
 
 clean:
 	rm -rf build/debug build/release build/asan build/tsan build/cov build/fuzz compile_commands.json

@@ -25,6 +25,7 @@ struct command {
 	int (*run)(char **argv);
 };
 
+static void run_print_help(FILE *out);
 static int run_command(char **argv);
 static int options_command(char **argv);
 static int help_command(char **argv);
@@ -35,7 +36,7 @@ static const struct command commands[] = {
 		.name = "run",
 		.synopsis = "[CONFIG] [--option=value]...",
 		.help = "Run a virtual machine to its end",
-		.print_help = options_print_help,
+		.print_help = run_print_help,
 		.run = run_command,
 	},
 	{
@@ -100,6 +101,40 @@ static const struct command *command_find(const char *name, struct err *err)
 }
 
 /* --- run --- */
+
+/* What status says about the guest, or about us. */
+static const struct {
+	enum exit_status status;
+	const char *meaning;
+} statuses[] = {
+	{EXIT_STATUS_OK, "The guest turned itself off"},
+	{EXIT_STATUS_GUEST_MAX, "Up to here: what the guest wrote to the debug-exit port"},
+	{EXIT_STATUS_USAGE, "The command line or the config file is wrong"},
+	{EXIT_STATUS_SETUP, "The machine could not be built: a file, the host or its kernel"},
+	{EXIT_STATUS_PANIC, "The guest's kernel crashed"},
+	{EXIT_STATUS_SHUTDOWN, "The guest's processor gave up (triple fault)"},
+	{EXIT_STATUS_RESET, "The guest reset itself, with --on-reboot=exit"},
+	{EXIT_STATUS_INTERNAL, "KVM or Alcove failed while the guest ran"},
+	{EXIT_STATUS_TIME_LIMIT, "The time limit was reached"},
+	{EXIT_STATUS_STOPPED, "Stopped by a signal or by Ctrl-A x"},
+};
+
+static void run_print_help(FILE *out)
+{
+	options_print_help(out);
+	fputs("\nExit status:\n", out);
+	for (size_t i = 0; i < ARRAY_SIZE(statuses); i++)
+		fprintf(out, "  %-3u  %s\n", statuses[i].status, statuses[i].meaning);
+}
+
+/* The part of the manual page that is not written by hand. */
+static void run_print_man(FILE *out)
+{
+	options_print_man(out);
+	fputs("# EXIT STATUS\n\n", out);
+	for (size_t i = 0; i < ARRAY_SIZE(statuses); i++)
+		fprintf(out, "*%u*\n\t%s.\n\n", statuses[i].status, statuses[i].meaning);
+}
 
 static int run_takes_value(const char *name, struct err *err)
 {
@@ -220,7 +255,7 @@ static int options_command(char **argv)
 		const char *format;
 		void (*print)(FILE *out);
 	} formats[] = {
-		{"man", options_print_man},
+		{"man", run_print_man},
 		{"completion", completion_print},
 	};
 	struct args args = {.next = argv, .takes_value = options_takes_value};

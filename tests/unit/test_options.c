@@ -7,6 +7,7 @@
 #include "vmm/args.h"
 #include "vmm/err.h"
 #include "vmm/options.h"
+#include "vmm/suite.h"
 
 static struct config config;
 static struct err err;
@@ -390,6 +391,70 @@ START_TEST(test_help_manual_and_completion_name_every_option)
 }
 END_TEST
 
+/* Every option that the manual mentions by hand has to exist. */
+START_TEST(test_manual_mentions_real_options_only)
+{
+	_cleanup_free_ char *suite_help = print_text(suite_print_help);
+	FILE *file = fopen("docs/alcove.1.scd.in", "re");
+	char text[16 * 1024];
+	unsigned int n = 0;
+
+	ck_assert_ptr_nonnull(file);
+	text[fread(text, 1, sizeof(text) - 1, file)] = '\0';
+	ck_assert_uint_lt(strlen(text), sizeof(text) - 1);
+	fclose(file);
+	for (char *at = strstr(text, "--"); at; at = strstr(at + 2, "--")) {
+		char name[ARG_NAME_MAX_BYTES];
+
+		snprintf(name, sizeof(name), "%.*s",
+			 (int)strspn(at, "-abcdefghijklmnopqrstuvwxyz"), at);
+		if (!strcmp(name, "--"))
+			continue;
+		ck_assert_msg(options_know(name + 2, NULL) || has_name(suite_help, name),
+			      "the manual mentions %s", name);
+		n++;
+	}
+	ck_assert_uint_gt(n, 10);
+}
+END_TEST
+
+/* What bash offers after @words, with a blank after each; the last is being typed. */
+static const char *complete(const char *script, const char *words)
+{
+	static char offers[1024];
+	char command[512];
+	FILE *bash;
+
+	snprintf(command, sizeof(command),
+		 "bash -c 'compopt() { :; }; . %s; COMP_WORDS=(%s); "
+		 "COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); _alcove; "
+		 "printf \"%%s \" \"${COMPREPLY[@]}\"'",
+		 script, words);
+	bash = popen(command, "re"); /* NOLINT(cert-env33-c) */
+	ck_assert_ptr_nonnull(bash);
+	offers[fread(offers, 1, sizeof(offers) - 1, bash)] = '\0';
+	ck_assert_int_eq(pclose(bash), 0);
+	return offers;
+}
+
+START_TEST(test_bash_completes_commands_options_and_values)
+{
+	_cleanup_free_ char *text = print_text(print_completion);
+	struct scratch scratch;
+
+	scratch_init(&scratch, "alcove.bash", text, strlen(text));
+	ck_assert_str_eq(complete(scratch.path, "alcove r"), "run ");
+	ck_assert_str_eq(complete(scratch.path, "alcove help \"\""), "run help ");
+	ck_assert_str_eq(complete(scratch.path, "alcove run vm.conf --cp"), "--cpus= ");
+	ck_assert_str_eq(complete(scratch.path, "alcove run --hw ="), "acpi fdt ");
+	ck_assert_str_eq(complete(scratch.path, "alcove run --hw = a"), "acpi ");
+	ck_assert_str_eq(complete(scratch.path, "alcove run --hw f"), "fdt ");
+	ck_assert_str_eq(complete(scratch.path, "alcove run --console = v"), "virtio ");
+	ck_assert_str_eq(complete(scratch.path, "alcove run --kernel = v"), " ");
+	scratch_fini(&scratch);
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *tests[] = {
@@ -405,6 +470,8 @@ int main(void)
 		test_fini_takes_a_zeroed_config_and_one_twice,
 		test_table_is_whole,
 		test_help_manual_and_completion_name_every_option,
+		test_manual_mentions_real_options_only,
+		test_bash_completes_commands_options_and_values,
 	};
 	Suite *suite = suite_create("options");
 	TCase *tcase = tcase_create("options");
