@@ -192,6 +192,9 @@ enum exit_status machine_run(struct host *host, const struct config *config)
 	sigaddset(&stop_signals, SIGHUP);
 	log_init(&log, STDERR_FILENO, config->verbosity);
 	vcpu_init_signal();
+	/* Who reads our output may go before the guest does: that is a failed write, no reason
+	 * to die. */
+	signal(SIGPIPE, SIG_IGN);
 	if (config->console != CONSOLE_NONE)
 		ret = terminal_make_raw(STDIN_FILENO, &err);
 	if (!ret)

@@ -2,10 +2,10 @@
 /*
  * bench_start ALCOVE TINY [ROUNDS]: what a VM costs before its guest does anything.
  *
- * Starts the guest tests/guest/tiny.S by Alcove and by QEMU in turn and prints, for each, the median
- * time from exec to the guest's first instruction (its '!' on the serial line), the memory of the
- * process outside guest RAM at that moment, and the size of the program. Absolute numbers are those of
- * the machine it runs on; the ratios are the result.
+ * Starts the guest tests/guest/tiny.S by Alcove and by QEMU in turn and prints, for each, the
+ * median time from exec to the guest's first instruction (its '!' on the serial line), the
+ * memory of the process outside guest RAM at that moment, and the size of the program. Absolute
+ * numbers are those of the machine it runs on; the ratios are the result.
  */
 #include <fcntl.h>
 #include <inttypes.h>

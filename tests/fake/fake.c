@@ -3,8 +3,8 @@
  * Rules kept here come from linux/virt/kvm/kvm_main.c and guest_memfd.c as described in
  * Documentation/virt/kvm/api.rst; each refusal below names its reason.
  *
- * Descriptors are real ones (memfd, eventfd), so that they can be mapped and never collide with the
- * test's own. One mutex guards everything; the guest function runs without it.
+ * Descriptors are real ones (memfd, eventfd), so that they can be mapped and never collide with
+ * the test's own. One mutex guards everything; the guest function runs without it.
  */
 #include "tests/fake/fake_state.h"
 
@@ -423,85 +423,4 @@ void fake_free(struct fake *fake)
 		ASSERT(!fake->maps[i].hva);
 	pthread_mutex_destroy(&fake->lock);
 	free(fake);
-}
-
-struct host *fake_host(struct fake *fake)
-{
-	return &fake->host;
-}
-
-struct fake_traits *fake_traits(struct fake *fake)
-{
-	return &fake->traits;
-}
-
-void fake_set_guest(struct fake *fake, fake_guest_fn *fn, void *guest)
-{
-	WITH_LOCK(&fake->lock);
-
-	fake->guest_fn = fn;
-	fake->guest = guest;
-}
-
-void fake_fail_call(struct fake *fake, unsigned int nth, int errnum)
-{
-	WITH_LOCK(&fake->lock);
-
-	fake->fail_in = nth;
-	fake->fail_errnum = errnum;
-	fake->has_failed = false;
-}
-
-bool fake_has_failed(const struct fake *fake)
-{
-	return fake->has_failed;
-}
-
-size_t fake_count_msis(struct fake *fake)
-{
-	WITH_LOCK(&fake->lock);
-
-	return fake->n_msis;
-}
-
-struct fake_msi fake_get_msi(struct fake *fake, size_t index)
-{
-	WITH_LOCK(&fake->lock);
-
-	ASSERT(index < fake->n_msis);
-	return fake->msis[index];
-}
-
-bool fake_write_gpa(struct fake *fake, gpa_t gpa, unsigned int size_bytes, uint64_t value)
-{
-	WITH_LOCK(&fake->lock);
-
-	for (size_t i = 0; i < FAKE_IOEVENTFDS_MAX; i++) {
-		const struct kvm_ioeventfd *bound = &fake->ioeventfds[i];
-
-		if (bound->fd <= 0 || bound->addr != gpa ||
-		    (bound->len && bound->len != size_bytes))
-			continue;
-		if ((bound->flags & KVM_IOEVENTFD_FLAG_DATAMATCH) && bound->datamatch != value)
-			continue;
-		return eventfd_write(bound->fd, 1) == 0;
-	}
-	return false;
-}
-
-size_t fake_count_ioeventfds(struct fake *fake)
-{
-	WITH_LOCK(&fake->lock);
-	size_t n = 0;
-
-	for (size_t i = 0; i < FAKE_IOEVENTFDS_MAX; i++)
-		n += fake->ioeventfds[i].fd > 0;
-	return n;
-}
-
-void fake_advance_clock(struct fake *fake, uint64_t ns)
-{
-	WITH_LOCK(&fake->lock);
-
-	fake->now_ns += ns;
 }

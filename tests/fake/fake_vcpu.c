@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* vCPUs of the fake kernel. A guest is a function of the test; registers are taken and forgotten. */
+/* vCPUs of the fake kernel. A guest is a function of the test; registers are forgotten. */
 #include "tests/fake/fake_state.h"
 
 #include <errno.h>

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Whole machines on the fake kernel; the guest is a function that leaves by one exit after another. */
+/* Whole machines on the fake kernel; the guest is a function that leaves by one exit after
+ * another. */
 #include "vmm/machine.h"
 
 #include <elf.h>
