@@ -235,7 +235,7 @@ static void send_request(void)
 		append(&blob, &request.size, relay.command[request.argc]);
 	for (; environ[request.envc]; request.envc++)
 		append(&blob, &request.size, environ[request.envc]);
-	if (!ioctl(0, TIOCGWINSZ, &size)) {
+	if (!ioctl(0, TIOCGWINSZ, &size) && size.ws_row) {
 		request.rows = size.ws_row;
 		request.columns = size.ws_col;
 	}
