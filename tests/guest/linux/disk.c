@@ -192,7 +192,8 @@ int disk_io_error(const char *argument, struct say *say)
 	read_err = pread(fd, buffer, 4096, 0) == 4096 ? 0 : errno;
 	write_err = pwrite(fd, buffer, 4096, 0) == 4096 ? 0 : errno;
 	close(fd);
-	say_add(say, " read=%s write=%s", strerrorname_np(read_err), strerrorname_np(write_err));
+	say_add(say, " read=%s", strerrorname_np(read_err));
+	say_add(say, " write=%s", strerrorname_np(write_err));
 	return read_err || write_err ? 0 : -EALREADY;
 }
 

@@ -168,7 +168,7 @@ int hw_time(const char *argument, struct say *say)
 static int flip_set(int fd, uint64_t page, uint64_t pages, int private)
 {
 	struct flip_range range = {
-		.offset = page * PAGE, .size = pages * PAGE, .private = (uint64_t)private};
+		.offset = page * PAGE, .size = pages * PAGE, .private = (uint64_t) private};
 
 	if (!ioctl(fd, FLIP_SET, &range))
 		return 0;
@@ -207,7 +207,7 @@ int hw_flip(const char *argument, struct say *say)
 		uint64_t page = (uint64_t)random() % total;
 		uint64_t pages = 1 + (uint64_t)random() % (total - page);
 
-		for (int private = 1; private >= 0 && !err; private--) {
+		for (int private = 1; private >= 0 && !err; private --) {
 			err = flip_set(fd, page, pages, private);
 			if (!err)
 				err = flip_check(memory, page, pages, (uint64_t)round * total);

@@ -139,9 +139,9 @@ static int show_info(const char *argument, struct say *say)
 		hardware = "devicetree";
 	file_line("/sys/devices/system/clocksource/clocksource0/current_clocksource", clock,
 		  sizeof(clock));
-	say_add(say, " kernel=%s cpus=%ld mem_kib=%lu hw=%s clock=%s root=%s cmdline=\"%.256s\"",
-		names.release, sysconf(_SC_NPROCESSORS_ONLN),
-		info.totalram * info.mem_unit / 1024, hardware, clock,
+	say_add(say, " kernel=%s cpus=%ld mem_kib=%lu", names.release,
+		sysconf(_SC_NPROCESSORS_ONLN), info.totalram * info.mem_unit / 1024);
+	say_add(say, " hw=%s clock=%s root=%s cmdline=\"%.256s\"", hardware, clock,
 		access("/etc/alcove-disk", F_OK) ? "initramfs" : "disk", cmdline);
 	return 0;
 }
