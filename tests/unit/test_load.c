@@ -416,7 +416,7 @@ START_TEST(test_largest_machines_boot)
 		struct fixture fixture;
 		struct image image;
 
-		fixture_init(&fixture, 4 * TIB);
+		fixture_init(&fixture, 2 * TIB);
 		fixture.machine.hw = hws[i];
 		fixture.machine.n_vcpus = 255;
 		bzimage_make(&image);
