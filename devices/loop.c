@@ -5,6 +5,7 @@
  * A submission fills in its loop_op and queues it; each turn of the loop moves the queue into
  * the ring, as far as there is room, and sleeps in the kernel until something has happened.
  * There is never more in flight than the completion queue holds, so that queue cannot overflow.
+ * When all of that hangs with a disk, there is still room to wake the loop and to cancel.
  *
  * The ring is made disabled: the kernel takes the thread that enables it for its only submitter
  * (IORING_SETUP_SINGLE_ISSUER), and that must be the one in loop_run, not the one that sets up.
@@ -27,6 +28,7 @@
 enum {
 	LOOP_SUBMISSIONS = 256,
 	LOOP_COMPLETIONS = 4096, /* also the bound of what is in flight */
+	LOOP_RESERVED = 16,	 /* of those: for wakes and cancellations */
 	LOOP_CANCEL_MS = 100,	 /* how long to wait before cancelling again */
 	LOOP_DRAIN_MS = 10000,
 };
@@ -74,6 +76,14 @@ static void list_append(struct loop_list *list, struct loop_op *op)
 	op->next = NULL;
 	*list->end = op;
 	list->end = &op->next;
+}
+
+static void list_prepend(struct loop_list *list, struct loop_op *op)
+{
+	op->next = list->first;
+	list->first = op;
+	if (!op->next)
+		list->end = &op->next;
 }
 
 static void list_remove(struct loop_list *list, struct loop_op *op)
@@ -178,7 +188,10 @@ void loop_queue_op(struct loop *loop, struct loop_op *op, const struct loop_requ
 	ASSERT(op->state == LOOP_OP_IDLE);
 	op->request = *request;
 	op->state = LOOP_OP_QUEUED;
-	list_append(&loop->queued, op);
+	if (op == &loop->wake_op)
+		list_prepend(&loop->queued, op);
+	else
+		list_append(&loop->queued, op);
 }
 
 void loop_cancel(struct loop *loop, struct loop_op *op)
@@ -201,6 +214,12 @@ static void loop_finish_op(struct loop *loop, struct loop_op *op, int result)
 		result = 0;
 	op->state = LOOP_OP_IDLE;
 	op->done(op, result);
+}
+
+/* May one more operation of a device fly? */
+static bool loop_has_room(const struct loop *loop)
+{
+	return loop->n_flying < LOOP_COMPLETIONS - LOOP_RESERVED;
 }
 
 /* Put @sqe into the ring. False when there is no room. */
@@ -244,6 +263,8 @@ static bool loop_push_op(struct loop *loop, struct loop_op *op)
 		.user_data = (uintptr_t)op,
 	};
 
+	if (op != &loop->wake_op && !loop_has_room(loop))
+		return false;
 	return loop_push(loop, &sqe);
 }
 
@@ -356,7 +377,7 @@ static void loop_run_posts(struct loop *loop)
 static int loop_turn(struct loop *loop)
 {
 	/* A full ring is emptied by submitting; too many in flight only by waiting. */
-	bool wait = loop_fill_ring(loop) || loop->n_flying == LOOP_COMPLETIONS;
+	bool wait = loop_fill_ring(loop) || !loop_has_room(loop);
 	int err = loop_wait(loop, wait, 0);
 
 	loop_expect_posts(loop);

@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #include "devices/devices.h"
 #include "tests/unit/unit.h"
@@ -114,12 +119,51 @@ START_TEST(test_posts_of_many_threads_do_not_get_lost)
 }
 END_TEST
 
+static void poll_done(struct loop_op *op, int result)
+{
+	(void)op;
+	ck_assert_int_eq(result, -ECANCELED);
+}
+
+/* Requests of disks that hang may be more than the ring takes. */
+START_TEST(test_post_and_stop_get_through_when_the_ring_is_full)
+{
+	enum { N = 6000 };
+	struct loop *loop = make_loop();
+	struct loop_op *polls = calloc(N, sizeof(*polls));
+	struct counter counter = {.post.fn = counter_post, .loop = loop, .n_wanted = 1};
+	int fd = eventfd(0, EFD_CLOEXEC);
+	pthread_t thread;
+	void *failed;
+
+	for (size_t i = 0; i < N; i++) {
+		polls[i].done = poll_done;
+		loop_poll(loop, &polls[i], fd, POLLIN);
+	}
+	ck_assert_int_eq(pthread_create(&thread, NULL, run_loop, loop), 0);
+	usleep(100000);
+	for (unsigned int i = 0; i < 3; i++) {
+		atomic_store(&counter.n_wanted, 1);
+		loop_post(loop, &counter.post);
+		while (atomic_load(&counter.n_wanted))
+			sched_yield();
+	}
+	loop_stop(loop);
+	pthread_join(thread, &failed);
+	ck_assert_ptr_null(failed);
+	loop_free(loop);
+	free(polls);
+	close(fd);
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *const tests[] = {
 		test_every_post_is_called_however_fast_they_come,
 		test_post_is_not_called_when_the_loop_ends,
 		test_posts_of_many_threads_do_not_get_lost,
+		test_post_and_stop_get_through_when_the_ring_is_full,
 	};
 	struct err err = {0};
 	struct loop *loop;
