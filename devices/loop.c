@@ -116,6 +116,11 @@ static int ring_init(struct io_uring *ring)
 
 		err = io_uring_queue_init_params(LOOP_SUBMISSIONS, ring, &params);
 	}
+	if (err)
+		return err;
+	err = loop_restrict_ring(ring->ring_fd);
+	if (err)
+		io_uring_queue_exit(ring);
 	return err;
 }
 

@@ -5,6 +5,26 @@
 #include <assert.h>
 #include <liburing.h>
 
+int loop_restrict_ring(int ring_fd)
+{
+	static const uint8_t opcodes[] = {
+		IORING_OP_READV,	IORING_OP_WRITEV,   IORING_OP_FSYNC,
+		IORING_OP_FALLOCATE,	IORING_OP_POLL_ADD, IORING_OP_TIMEOUT,
+		IORING_OP_ASYNC_CANCEL,
+	};
+	struct io_uring_restriction restrictions[ARRAY_SIZE(opcodes) + 1] = {
+		{.opcode = IORING_RESTRICTION_SQE_FLAGS_ALLOWED, .sqe_flags = IOSQE_ASYNC},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(opcodes); i++)
+		restrictions[i + 1] = (struct io_uring_restriction){
+			.opcode = IORING_RESTRICTION_SQE_OP,
+			.sqe_op = opcodes[i],
+		};
+	return io_uring_register((unsigned int)ring_fd, IORING_REGISTER_RESTRICTIONS,
+				 restrictions, ARRAY_SIZE(restrictions));
+}
+
 void loop_readv(struct loop *loop, struct loop_op *op, int fd, const struct iovec *iov,
 		unsigned int n_iov, uint64_t offset)
 {

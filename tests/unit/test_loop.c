@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/falloc.h>
+#include <linux/io_uring.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
@@ -10,6 +11,7 @@
 #include <unistd.h>
 
 #include "devices/devices.h"
+#include "devices/loop.h"
 #include "tests/unit/unit.h"
 #include "vmm/err.h"
 
@@ -143,6 +145,24 @@ START_TEST(test_error_arrives_in_done)
 	loop_readv(loop, &probe.op, -1, &iov, 1, 0);
 	ck_assert_int_eq(loop_run(loop), 0);
 	ck_assert_int_eq(probe.result, -EBADF);
+	loop_free(loop);
+}
+END_TEST
+
+/* The sandbox sees nothing of what a ring is asked for. */
+START_TEST(test_ring_opens_no_files)
+{
+	static const struct loop_request request = {
+		.opcode = IORING_OP_OPENAT,
+		.fd = AT_FDCWD,
+		.address = (uintptr_t) "/dev/null",
+	};
+	struct loop *loop = make_loop();
+	struct probe probe = make_probe(loop, true);
+
+	loop_queue_op(loop, &probe.op, &request);
+	ck_assert_int_eq(loop_run(loop), 0);
+	ck_assert_int_eq(probe.result, -EACCES);
 	loop_free(loop);
 }
 END_TEST
@@ -386,6 +406,7 @@ int main(void)
 		test_written_bytes_are_read_back,
 		test_position_of_the_file_is_used_when_asked_for,
 		test_error_arrives_in_done,
+		test_ring_opens_no_files,
 		test_punched_hole_reads_zero,
 		test_poll_tells_events,
 		test_timer_is_not_early,
