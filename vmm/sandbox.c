@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "vmm/sandbox.h"
 
+#include <asm/termbits.h>
 #include <errno.h>
 #include <linux/fs.h>
 #include <linux/io_uring.h>
 #include <linux/kvm.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <seccomp.h>
 #include <signal.h>
@@ -44,6 +46,9 @@ struct rule {
 #define IOCTL(request) CALL_IF(ioctl, 2, UINT32_MAX, request)
 #define PRCTL(option)  CALL_IF(prctl, 1, UINT32_MAX, option)
 
+/* In place of a value: the number of this process. */
+#define OWN_PID UINT64_MAX
+
 static const struct rule rules[] = {
 	/* Virtual machines: made and torn down by the main thread, run by the vCPUs. */
 	{IOCTL(KVM_RUN), .roles = VCPU},
@@ -71,6 +76,8 @@ static const struct rule rules[] = {
 	/* The terminal is restored by whichever thread a fatal signal finds. */
 	{IOCTL(TCGETS), .roles = ALL},
 	{IOCTL(TCSETS), .roles = ALL},
+	{IOCTL(TCGETS2), .roles = ALL}, /* glibc 2.42 and later */
+	{IOCTL(TCSETS2), .roles = ALL}, /* idem */
 	{IOCTL(TIOCGPGRP), .roles = ALL},
 	{CALL(getpgrp), .roles = ALL},
 
@@ -81,7 +88,7 @@ static const struct rule rules[] = {
 	{CALL(lseek), .roles = MAIN},
 	{CALL(pread64), .roles = MAIN},
 	{CALL(flock), .roles = MAIN},
-	{CALL(fcntl), .roles = ALL}, /* non-blocking terminals and pipes */
+	{CALL(fcntl), .roles = MAIN}, /* locks of disk images */
 	{IOCTL(BLKGETSIZE64), .roles = MAIN},
 	{IOCTL(BLKSSZGET), .roles = MAIN},
 	{IOCTL(BLKPBSZGET), .roles = MAIN},
@@ -89,7 +96,7 @@ static const struct rule rules[] = {
 	{CALL(fallocate), .roles = LOOP}, /* discard */
 	{CALL(fdatasync), .roles = LOOP}, /* flush */
 	{CALL(readv), .roles = LOOP},
-	{CALL(writev), .roles = LOOP},
+	{CALL(writev), .roles = ALL}, /* last words of glibc: a broken heap or stack */
 	{CALL(preadv), .roles = LOOP},
 	{CALL(pwritev), .roles = LOOP},
 	{CALL(read), .roles = ALL},  /* eventfds, terminals */
@@ -140,7 +147,8 @@ static const struct rule rules[] = {
 
 	/* Signals. */
 	{CALL(getpid), .roles = ALL},
-	{CALL(tgkill), .roles = ALL}, /* a vCPU is called out of the guest; raise */
+	/* A vCPU is called out of the guest; raise. */
+	{CALL_IF(tgkill, 1, UINT32_MAX, OWN_PID), .roles = ALL},
 	{CALL(rt_sigaction), .roles = ALL},
 	{CALL(rt_sigprocmask), .roles = ALL},
 	{CALL(rt_sigreturn), .roles = ALL},
@@ -215,13 +223,23 @@ static void violations_prepare(void)
 	sigaction(SIGSYS, &action, NULL);
 }
 
+/*
+ * One heap for all threads. A thread that has one of its own opens a file in /proc before it
+ * gives memory back, and counts processors before it makes another.
+ */
+static void process_prepare(void)
+{
+	mallopt(M_ARENA_MAX, 1);
+	violations_prepare();
+}
+
 static int rule_add(scmp_filter_ctx filter, const struct rule *rule)
 {
 	struct scmp_arg_cmp comparison = {
 		.arg = rule->argument - 1,
 		.op = SCMP_CMP_MASKED_EQ,
 		.datum_a = rule->mask,
-		.datum_b = rule->value,
+		.datum_b = rule->value == OWN_PID ? (uint64_t)getpid() : rule->value,
 	};
 
 	return seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, rule->call,
@@ -251,7 +269,7 @@ int sandbox_enter(enum sandbox_role role, enum sandbox_mode mode, struct err *er
 
 	if (mode == SANDBOX_OFF)
 		return 0;
-	pthread_once(&once, violations_prepare);
+	pthread_once(&once, process_prepare);
 	/* The kernel kills without a word where its signal is blocked. */
 	sigemptyset(&sigsys);
 	sigaddset(&sigsys, SIGSYS);

@@ -14,6 +14,7 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <termios.h>
 #include <time.h>
@@ -139,6 +140,12 @@ static void act_open(void)
 	open("/dev/null", O_RDONLY | O_CLOEXEC);
 }
 
+/* The signal is none: nothing happens to process 1 where this is allowed. */
+static void act_signal_others(void)
+{
+	syscall(SYS_tgkill, 1, 1, 0);
+}
+
 static void act_execute(void)
 {
 	execl("/bin/true", "true", NULL);
@@ -179,6 +186,50 @@ static void act_everyday(void)
 	(void)!mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 }
 
+/* What the allocator gives back, too, in whichever thread. */
+static void *allocate_and_free(void *user)
+{
+	enum { N = 256, BYTES = 4096 };
+	char *volatile pieces[N];
+
+	if (sandbox_enter(SANDBOX_VCPU, SANDBOX_ON, NULL) < 0)
+		leave(96);
+	for (size_t i = 0; i < N; i++) {
+		pieces[i] = malloc(BYTES);
+		if (!pieces[i])
+			leave(97);
+	}
+	for (size_t i = 0; i < N; i++)
+		free(pieces[i]);
+	return user;
+}
+
+static void act_allocate_in_many_threads(void)
+{
+	enum { N = 12 };
+	pthread_t threads[N];
+
+	for (size_t i = 0; i < N; i++) {
+		if (pthread_create(&threads[i], NULL, allocate_and_free, NULL))
+			leave(97);
+	}
+	for (size_t i = 0; i < N; i++)
+		pthread_join(threads[i], NULL);
+}
+
+/* As tcgetattr and tcsetattr of glibc 2.42 do. */
+static void act_terminal_anew(void)
+{
+	act_ioctl(0x802c542a /* TCGETS2 */);
+	act_ioctl(0x402c542b /* TCSETS2 */);
+}
+
+/* What glibc says of a heap or stack that is broken. */
+static void act_last_words(void)
+{
+	(void)!writev(-1, NULL, 0);
+}
+
 static void act_terminal(void)
 {
 	struct termios settings;
@@ -194,8 +245,16 @@ START_TEST(test_every_role_may_do_the_everyday)
 		expect_allowed(role, act_nothing);
 		expect_allowed(role, act_everyday);
 		expect_allowed(role, act_terminal);
+		expect_allowed(role, act_terminal_anew);
+		expect_allowed(role, act_last_words);
 		expect_allowed(role, act_signal_msi);
 	}
+}
+END_TEST
+
+START_TEST(test_threads_may_free_what_they_allocate)
+{
+	expect_allowed(SANDBOX_MAIN, act_allocate_in_many_threads);
 }
 END_TEST
 
@@ -204,6 +263,7 @@ START_TEST(test_no_role_may_do_what_alcove_never_does)
 	for (enum sandbox_role role = SANDBOX_MAIN; role <= SANDBOX_VCPU; role++) {
 		expect_forbidden(role, act_socket, "socket");
 		expect_forbidden(role, act_execute, "execve");
+		expect_forbidden(role, act_signal_others, "tgkill");
 		expect_forbidden(role, act_map_code, "mmap");
 		expect_forbidden(role, act_protect_code, "mprotect");
 		expect_forbidden(role, act_unknown_ioctl, "ioctl");
@@ -300,6 +360,7 @@ int main(void)
 {
 	const TTest *tests[] = {
 		test_every_role_may_do_the_everyday,
+		test_threads_may_free_what_they_allocate,
 		test_no_role_may_do_what_alcove_never_does,
 		test_roles_differ,
 		test_mode_off_forbids_nothing,
