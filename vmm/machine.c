@@ -78,6 +78,19 @@ static struct end machine_wait(struct machine *machine, const struct timespec *d
 	return machine->end;
 }
 
+static void end_set_stuck(struct end *end, int loop_result)
+{
+	end->kind = END_FAILED;
+	if (loop_result == -ETIMEDOUT)
+		snprintf(end->reason, sizeof(end->reason),
+			 "loop: a disk has not answered for 10 s, its requests are abandoned; "
+			 "look at the host's storage");
+	else
+		snprintf(end->reason, sizeof(end->reason),
+			 "loop: io_uring failed: %s; look at the host's kernel log",
+			 err_describe(loop_result));
+}
+
 /* One life of the VM: from its parts to its end. */
 static struct end machine_live(struct host *host, const struct config *config,
 			       const sigset_t *stop_signals, const struct timespec *deadline)
@@ -100,10 +113,7 @@ static struct end machine_live(struct host *host, const struct config *config,
 	if (machine_fini(machine)) {
 		free(machine);
 	} else {
-		end.kind = END_FAILED;
-		snprintf(end.reason, sizeof(end.reason),
-			 "loop: a disk has not answered for 10 s, its requests are abandoned; "
-			 "look at the host's storage");
+		end_set_stuck(&end, machine->loop_result);
 	}
 	return end;
 }

@@ -249,7 +249,7 @@ static void *loop_thread(void *argument)
 	ret = sandbox_enter(SANDBOX_LOOP, machine->config->sandbox, &err);
 	if (!ret) {
 		ret = loop_run(machine->loop);
-		machine->is_stuck = ret != 0;
+		machine->loop_result = ret;
 		if (ret)
 			err_set(&err, ret, "loop: io_uring failed: %s", err_describe(ret));
 	}
@@ -283,6 +283,7 @@ static void loop_end(struct machine *machine)
 		loop_stop(machine->loop);
 		pthread_join(machine->loop_thread, NULL);
 	}
+	machine->is_stuck = machine->loop_result != 0;
 	if (machine->is_stuck)
 		return;
 	loop_free(machine->loop);

@@ -68,7 +68,8 @@ struct machine {
 	struct loop_op on_signal;
 	pthread_t loop_thread;
 	bool has_loop_thread;
-	bool is_stuck; /* set by the loop's thread: loop_run left operations in flight */
+	int loop_result; /* of loop_run; read after its thread has been joined */
+	bool is_stuck;	 /* loop_run left operations in flight */
 
 	pthread_mutex_t lock; /* guards end */
 	pthread_cond_t ended;
@@ -89,8 +90,9 @@ int machine_start_parts(struct machine *machine, struct err *err);
 /**
  * Unmake what was made, in reverse order.
  *
- * Returns false when operations of the loop did not end (a disk that hangs): what the kernel
- * may still write to, and @machine itself, then has to stay until the process ends.
+ * Returns false when operations of the loop did not end (a disk that hangs), for the reason in
+ * @loop_result: what the kernel may still write to, and @machine itself, then has to stay until
+ * the process ends. No thread of it runs any more.
  */
 bool machine_stop_parts(struct machine *machine);
 

@@ -9,7 +9,9 @@
 #include <linux/kvm.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "tests/fake/fake.h"
@@ -302,6 +304,73 @@ START_TEST(test_kernel_without_guest_memfd_is_a_setup_error)
 }
 END_TEST
 
+/* Takes the ring away from the loop, and then wakes it all the time. */
+static int sabotage_run(void *guest, unsigned int vcpu_id, struct kvm_run *run)
+{
+	static const struct kvm_run output = PORT_WRITE(PLATFORM_SERIAL_PORT, 'x');
+	atomic_uint *n_calls = guest;
+	char path[32], target[64];
+	int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	(void)vcpu_id;
+	for (int fd = 0; fd < 64; fd++) {
+		snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+		memset(target, 0, sizeof(target));
+		if (readlink(path, target, sizeof(target) - 1) > 0 &&
+		    !strcmp(target, "anon_inode:[io_uring]"))
+			dup2(null_fd, fd);
+	}
+	close(null_fd);
+	atomic_fetch_add(n_calls, 1);
+	run->exit_reason = KVM_EXIT_IO;
+	run->io = output.io;
+	run->io.data_offset = sizeof(*run);
+	memcpy((char *)run + sizeof(*run), "x", 1);
+	usleep(100);
+	return 0;
+}
+
+/* In a child of its own: what stays behind then is meant to. */
+static void run_sabotaged(int stderr_fd)
+{
+	atomic_uint n_calls = 0;
+	unsigned int n_before;
+	struct fixture fixture;
+	enum exit_status status;
+
+	dup2(stderr_fd, STDERR_FILENO);
+	fixture_init(&fixture, NULL, 0);
+	fixture.config.serial_log = (char[]){"/dev/null"};
+	fake_set_guest(fixture.fake, sabotage_run, &n_calls);
+	status = fixture_run(&fixture);
+	unlink(fixture.kernel_path);
+	n_before = atomic_load(&n_calls);
+	usleep(50000);
+	_exit(atomic_load(&n_calls) == n_before ? (int)status : 99);
+}
+
+START_TEST(test_loop_that_fails_ends_the_machine_and_says_so)
+{
+	char said[256] = "";
+	int fds[2];
+	int status;
+	pid_t pid;
+
+	ck_assert_int_eq(pipe2(fds, O_CLOEXEC), 0);
+	pid = fork();
+	ck_assert_int_ge(pid, 0);
+	if (pid == 0)
+		run_sabotaged(fds[1]);
+	close(fds[1]);
+	ck_assert_int_gt(read(fds[0], said, sizeof(said) - 1), 0);
+	close(fds[0]);
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert(WIFEXITED(status));
+	ck_assert_int_eq(WEXITSTATUS(status), EXIT_STATUS_INTERNAL);
+	ck_assert_msg(strstr(said, "io_uring failed"), "%s", said);
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *tests[] = {
@@ -312,6 +381,7 @@ int main(void)
 		test_signal_stops_the_machine,
 		test_failure_of_any_call_ends_in_an_error_and_leaves_nothing,
 		test_kernel_without_guest_memfd_is_a_setup_error,
+		test_loop_that_fails_ends_the_machine_and_says_so,
 	};
 
 	return unit_run(unit_suite("machine", tests, ARRAY_SIZE(tests)));
