@@ -188,6 +188,29 @@ static enum exit_status machine_run_lives(struct host *host, const struct config
 	return outcome_status(&end);
 }
 
+static void stop_signals_init(sigset_t *ret_signals)
+{
+	static const int signals[] = {SIGTERM, SIGINT, SIGHUP};
+
+	sigemptyset(ret_signals);
+	for (size_t i = 0; i < ARRAY_SIZE(signals); i++) {
+		struct sigaction action;
+
+		/* What somebody chose to ignore (nohup) stays so; a signalfd would get it. */
+		if (sigaction(signals[i], NULL, &action) == 0 && action.sa_handler != SIG_IGN)
+			sigaddset(ret_signals, signals[i]);
+	}
+}
+
+/* Those that came after the first (timeout(1) sends two): the machine has ended already. */
+static void stop_signals_forget(const sigset_t *signals)
+{
+	const struct timespec at_once = {0};
+
+	while (sigtimedwait(signals, NULL, &at_once) > 0)
+		;
+}
+
 enum exit_status machine_run(struct host *host, const struct config *config)
 {
 	enum exit_status status = EXIT_STATUS_SETUP;
@@ -196,10 +219,7 @@ enum exit_status machine_run(struct host *host, const struct config *config)
 	struct log log;
 	int ret = 0;
 
-	sigemptyset(&stop_signals);
-	sigaddset(&stop_signals, SIGTERM);
-	sigaddset(&stop_signals, SIGINT);
-	sigaddset(&stop_signals, SIGHUP);
+	stop_signals_init(&stop_signals);
 	log_init(&log, STDERR_FILENO, config->verbosity);
 	vcpu_init_signal();
 	/* Who reads our output may go before the guest does: that is a failed write, no reason
@@ -217,6 +237,7 @@ enum exit_status machine_run(struct host *host, const struct config *config)
 		terminal_restore();
 		log_error(&log, "%s", err.text);
 	}
+	stop_signals_forget(&stop_signals);
 	pthread_sigmask(SIG_SETMASK, &old_signals, NULL);
 	log_fini(&log);
 	return status;

@@ -263,6 +263,64 @@ START_TEST(test_signal_stops_the_machine)
 }
 END_TEST
 
+static void *hang_up_later(void *unused)
+{
+	sigset_t hup;
+
+	(void)unused;
+	/* Else it would be ignored here. */
+	sigemptyset(&hup);
+	sigaddset(&hup, SIGHUP);
+	pthread_sigmask(SIG_BLOCK, &hup, NULL);
+	usleep(200000);
+	kill(getpid(), SIGHUP);
+	return NULL;
+}
+
+/* As under nohup. */
+START_TEST(test_signal_that_was_ignored_stops_nothing)
+{
+	static const struct kvm_run idle = PORT_WRITE(0x80, 0);
+	struct fixture fixture;
+	pthread_t sender;
+
+	signal(SIGHUP, SIG_IGN);
+	fixture_init(&fixture, &idle, 1);
+	fixture.config.time_limit_s = 1;
+	ck_assert_int_eq(pthread_create(&sender, NULL, hang_up_later, NULL), 0);
+	ck_assert_int_eq(fixture_run(&fixture), EXIT_STATUS_TIME_LIMIT);
+	pthread_join(sender, NULL);
+	fixture_fini(&fixture);
+}
+END_TEST
+
+/* The guest asks to be stopped once more when it is called out for the last time. */
+static int signal_run(void *guest, unsigned int vcpu_id, struct kvm_run *run)
+{
+	(void)guest;
+	if (vcpu_id == 0) {
+		kill(getpid(), SIGTERM);
+		while (!__atomic_load_n(&run->immediate_exit, __ATOMIC_SEQ_CST))
+			usleep(100);
+		kill(getpid(), SIGTERM);
+	}
+	while (!__atomic_load_n(&run->immediate_exit, __ATOMIC_SEQ_CST))
+		usleep(100);
+	return -EINTR;
+}
+
+/* timeout(1) sends it to the child and then to the group. */
+START_TEST(test_second_signal_does_not_kill)
+{
+	struct fixture fixture;
+
+	fixture_init(&fixture, NULL, 0);
+	fake_set_guest(fixture.fake, signal_run, NULL);
+	ck_assert_int_eq(fixture_run(&fixture), EXIT_STATUS_STOPPED);
+	fixture_fini(&fixture);
+}
+END_TEST
+
 /* The fake aborts on whatever is left behind. */
 START_TEST(test_failure_of_any_call_ends_in_an_error_and_leaves_nothing)
 {
@@ -379,6 +437,8 @@ int main(void)
 		test_reset_builds_the_machine_anew,
 		test_time_limit_ends_a_guest_that_does_not,
 		test_signal_stops_the_machine,
+		test_signal_that_was_ignored_stops_nothing,
+		test_second_signal_does_not_kill,
 		test_failure_of_any_call_ends_in_an_error_and_leaves_nothing,
 		test_kernel_without_guest_memfd_is_a_setup_error,
 		test_loop_that_fails_ends_the_machine_and_says_so,
