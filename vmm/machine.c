@@ -35,13 +35,15 @@ void machine_end(struct machine *machine, enum end_kind kind, unsigned int code,
 }
 
 static void machine_init(struct machine *machine, struct host *host,
-			 const struct config *config, const sigset_t *stop_signals)
+			 const struct config *config, const sigset_t *stop_signals,
+			 unsigned int n_resets)
 {
 	pthread_condattr_t monotonic;
 
 	*machine = (struct machine){
 		.host = host,
 		.config = config,
+		.n_resets = n_resets,
 		.vm = -1,
 		.signals = -1,
 		.serial_log = -1,
@@ -93,7 +95,8 @@ static void end_set_stuck(struct end *end, int loop_result)
 
 /* One life of the VM: from its parts to its end. */
 static struct end machine_live(struct host *host, const struct config *config,
-			       const sigset_t *stop_signals, const struct timespec *deadline)
+			       const sigset_t *stop_signals, unsigned int n_resets,
+			       const struct timespec *deadline)
 {
 	struct machine *machine = calloc(1, sizeof(*machine));
 	struct end end = {.kind = END_NO_START};
@@ -104,7 +107,7 @@ static struct end machine_live(struct host *host, const struct config *config,
 		snprintf(end.reason, sizeof(end.reason), "out of memory");
 		return end;
 	}
-	machine_init(machine, host, config, stop_signals);
+	machine_init(machine, host, config, stop_signals, n_resets);
 	ret = machine_start_parts(machine, &err);
 	if (ret)
 		memcpy(end.reason, err.text, sizeof(end.reason));
@@ -174,10 +177,11 @@ static enum exit_status machine_run_lives(struct host *host, const struct config
 					  const sigset_t *stop_signals, struct log *log)
 {
 	struct timespec deadline = deadline_after(config->time_limit_s);
+	unsigned int n_resets = 0;
 	struct end end;
 
 	do {
-		end = machine_live(host, config, stop_signals,
+		end = machine_live(host, config, stop_signals, n_resets++,
 				   config->time_limit_s ? &deadline : NULL);
 		if (end.kind == END_RESET)
 			log_info(log, "the guest reset itself");

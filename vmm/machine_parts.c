@@ -142,8 +142,11 @@ static int consoles_start(struct machine *machine, struct err *err)
 	int ret;
 
 	if (config->serial_log) {
-		machine->serial_log = open(config->serial_log,
-					   O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+		/* What led to a reset is what the log is read for. */
+		int how = machine->n_resets ? O_APPEND : O_TRUNC;
+
+		machine->serial_log =
+			open(config->serial_log, O_WRONLY | O_CREAT | O_CLOEXEC | how, 0644);
 		if (machine->serial_log < 0)
 			return err_set(err, -errno, "console log '%s': cannot open: %s",
 				       config->serial_log, err_describe(errno));

@@ -38,6 +38,7 @@ struct end {
 struct machine {
 	struct host *host;
 	const struct config *config;
+	unsigned int n_resets; /* before this life */
 
 	int vm;
 	struct kvm_cpuid2 *cpuid;

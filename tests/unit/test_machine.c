@@ -60,12 +60,22 @@ static const struct tiny_kernel tiny_kernel = {
 	.note_entry = 0x100000,
 };
 
-/* What processor 0 does: leave by each of these in turn, for ever by the last. */
+/*
+ * What processor 0 does: leave by each of these in turn, for ever by the last. KVM_EXIT_INTR is
+ * to stay until it is called out.
+ */
 struct script {
 	const struct kvm_run *exits;
 	size_t n_exits;
 	atomic_size_t next;
 };
+
+static int wait_for_stop(struct kvm_run *run)
+{
+	while (!__atomic_load_n(&run->immediate_exit, __ATOMIC_SEQ_CST))
+		usleep(100);
+	return -EINTR;
+}
 
 static int script_run(void *guest, unsigned int vcpu_id, struct kvm_run *run)
 {
@@ -73,16 +83,15 @@ static int script_run(void *guest, unsigned int vcpu_id, struct kvm_run *run)
 	size_t next;
 
 	/* The others wait for a start-up IPI that never comes. */
-	if (vcpu_id != 0) {
-		while (!__atomic_load_n(&run->immediate_exit, __ATOMIC_SEQ_CST))
-			usleep(100);
-		return -EINTR;
-	}
+	if (vcpu_id != 0)
+		return wait_for_stop(run);
 	next = atomic_fetch_add(&script->next, 1);
 	if (next >= script->n_exits)
 		next = script->n_exits - 1;
 	run->exit_reason = script->exits[next].exit_reason;
 	switch (run->exit_reason) {
+	case KVM_EXIT_INTR:
+		return wait_for_stop(run);
 	case KVM_EXIT_IO:
 		run->io = script->exits[next].io;
 		run->io.data_offset = sizeof(*run);
@@ -224,6 +233,32 @@ START_TEST(test_reset_builds_the_machine_anew)
 }
 END_TEST
 
+START_TEST(test_log_of_the_serial_port_outlives_a_reset)
+{
+	static const struct kvm_run exits[] = {
+		PORT_WRITE(PLATFORM_SERIAL_PORT, 'a'),
+		PORT_WRITE(PLATFORM_KBD_RESET_PORT, 0xfe),
+		{.exit_reason = KVM_EXIT_INTR},
+		PORT_WRITE(PLATFORM_SERIAL_PORT, 'b'),
+		PORT_WRITE(PLATFORM_DEBUG_EXIT_PORT, 3),
+	};
+	char path[] = "/tmp/alcove-test-log-XXXXXX";
+	int fd = mkstemp(path);
+	struct fixture fixture;
+	char bytes[8];
+
+	ck_assert_int_eq(write(fd, "old", 3), 3);
+	fixture_init(&fixture, exits, ARRAY_SIZE(exits));
+	fixture.config.serial_log = path;
+	ck_assert_int_eq(fixture_run(&fixture), 3);
+	ck_assert_int_eq(pread(fd, bytes, sizeof(bytes), 0), 2);
+	ck_assert_mem_eq(bytes, "ab", 2);
+	fixture_fini(&fixture);
+	unlink(path);
+	close(fd);
+}
+END_TEST
+
 START_TEST(test_time_limit_ends_a_guest_that_does_not)
 {
 	static const struct kvm_run idle = PORT_WRITE(0x80, 0);
@@ -300,13 +335,10 @@ static int signal_run(void *guest, unsigned int vcpu_id, struct kvm_run *run)
 	(void)guest;
 	if (vcpu_id == 0) {
 		kill(getpid(), SIGTERM);
-		while (!__atomic_load_n(&run->immediate_exit, __ATOMIC_SEQ_CST))
-			usleep(100);
+		wait_for_stop(run);
 		kill(getpid(), SIGTERM);
 	}
-	while (!__atomic_load_n(&run->immediate_exit, __ATOMIC_SEQ_CST))
-		usleep(100);
-	return -EINTR;
+	return wait_for_stop(run);
 }
 
 /* timeout(1) sends it to the child and then to the group. */
@@ -435,6 +467,7 @@ int main(void)
 		test_each_end_has_its_exit_status,
 		test_access_to_nothing_is_harmless,
 		test_reset_builds_the_machine_anew,
+		test_log_of_the_serial_port_outlives_a_reset,
 		test_time_limit_ends_a_guest_that_does_not,
 		test_signal_stops_the_machine,
 		test_signal_that_was_ignored_stops_nothing,
