@@ -184,7 +184,7 @@ static enum exit_status machine_run_lives(struct host *host, const struct config
 		end = machine_live(host, config, stop_signals, n_resets++,
 				   config->time_limit_s ? &deadline : NULL);
 		if (end.kind == END_RESET)
-			log_info(log, "the guest reset itself");
+			log_guest(log, LOG_INFO, "the guest reset itself");
 	} while (end.kind == END_RESET && config->on_reboot == REBOOT_RESTART);
 
 	terminal_restore();
