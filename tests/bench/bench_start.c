@@ -101,6 +101,7 @@ static pid_t program_spawn(const struct program *program, const char *alcove,
 			   const char *kernel, int output)
 {
 	const char *argv[ARGS_MAX] = {0};
+	char *args[ARGS_MAX];
 	pid_t pid = fork();
 
 	if (pid)
@@ -114,7 +115,8 @@ static pid_t program_spawn(const struct program *program, const char *alcove,
 	}
 	dup2(output, STDOUT_FILENO);
 	dup2(open("/dev/null", O_RDONLY | O_CLOEXEC), STDIN_FILENO);
-	execvp(argv[0], (char *const *)(uintptr_t)argv);
+	memcpy(args, argv, sizeof(args)); /* execvp takes them without const, and changes none */
+	execvp(args[0], args);
 	_exit(127);
 }
 

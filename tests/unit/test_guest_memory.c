@@ -42,7 +42,7 @@ static void fixture_free(struct fixture *fixture)
 
 START_TEST(test_what_is_written_is_read_in_every_ram_range)
 {
-	struct fixture fixture = fixture_new(2 * TIB);
+	struct fixture fixture = fixture_new(1012 * GIB);
 	const gpa_t places[] = {0, 3 * GIB - 8, 4 * GIB, 1012 * GIB - 8, TIB};
 
 	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
@@ -167,7 +167,7 @@ START_TEST(test_failure_of_any_call_leaves_nothing_behind)
 		struct err err = {0};
 		int ret;
 
-		ck_assert_int_eq(layout_init(&layout, 2 * TIB, 46, NULL), 0);
+		ck_assert_int_eq(layout_init(&layout, 1012 * GIB, 46, NULL), 0);
 		fake_fail_call(fake, ++nth, ENOMEM);
 		ret = guest_memory_new(host, vm, &layout, &memory, &err);
 		has_failed = fake_has_failed(fake);
