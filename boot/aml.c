@@ -21,7 +21,6 @@
 #define AML_EXT_DEVICE	 0x82
 #define AML_ARG0	 0x68
 #define AML_IF		 0xa0
-#define AML_ELSE	 0xa1
 
 #define AML_NAME_BYTES	 4
 #define AML_LENGTH_LIMIT (UINT32_C(1) << 28)
@@ -162,12 +161,6 @@ aml_mark_t aml_begin_package(struct aml *aml, unsigned int n_elements)
 aml_mark_t aml_begin_if(struct aml *aml)
 {
 	put_u8(aml, AML_IF);
-	return aml->used_bytes;
-}
-
-aml_mark_t aml_begin_else(struct aml *aml)
-{
-	put_u8(aml, AML_ELSE);
 	return aml->used_bytes;
 }
 

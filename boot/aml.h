@@ -36,7 +36,6 @@ aml_mark_t aml_begin_device(struct aml *aml, const char *name);
 aml_mark_t aml_begin_method(struct aml *aml, const char *name, unsigned int n_arguments);
 aml_mark_t aml_begin_package(struct aml *aml, unsigned int n_elements);
 aml_mark_t aml_begin_if(struct aml *aml);
-aml_mark_t aml_begin_else(struct aml *aml);
 void aml_end(struct aml *aml, aml_mark_t mark);
 
 /*
@@ -61,12 +60,10 @@ void aml_argument(struct aml *aml, unsigned int index);
 
 enum aml_op {
 	AML_OP_OR = 0x7d,		  /* two operands and where the result goes */
-	AML_OP_AND = 0x7b,		  /* idem */
-	AML_OP_LAND = 0x90,		  /* two operands */
-	AML_OP_LEQUAL = 0x93,		  /* idem */
-	AML_OP_LNOT = 0x92,		  /* one operand */
-	AML_OP_RETURN = 0xa4,		  /* idem */
 	AML_OP_CREATE_DWORD_FIELD = 0x8a, /* buffer, index, name */
+	AML_OP_LNOT = 0x92,		  /* one operand */
+	AML_OP_LEQUAL = 0x93,		  /* two operands */
+	AML_OP_RETURN = 0xa4,		  /* one operand */
 };
 
 /* An operator; what it works on follows. */

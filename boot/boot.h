@@ -26,8 +26,7 @@ enum boot_hw {
 /* The machine that the tables describe; fixed addresses are in vmm/platform.h. */
 struct boot_machine {
 	const struct layout *layout;
-	unsigned int n_vcpus;  /* APIC IDs are 0 .. n_vcpus - 1 */
-	unsigned int gpa_bits; /* width of a guest-physical address */
+	unsigned int n_vcpus; /* 1 .. PLATFORM_VCPUS_MAX; APIC IDs count from 0 */
 	enum boot_hw hw;
 };
 
@@ -50,7 +49,7 @@ struct boot_entry {
 	gpa_t rsi; /* LONG64: struct boot_params; else 0 */
 	gpa_t rbx; /* PVH32: struct hvm_start_info; else 0 */
 	gpa_t cr3; /* LONG64: page tables that map all of low RAM 1:1; else 0 */
-	gpa_t gdt; /* BOOT_GDT_BYTES of descriptors: null, null, code, data */
+	gpa_t gdt; /* BOOT_GDT_BYTES of descriptors: null, null, code of that mode, data */
 };
 
 enum {
@@ -60,11 +59,14 @@ enum {
 };
 
 /**
- * Load kernel, initrd, command line, boot parameters and tables into guest memory.
+ * Load kernel, initrd, command line, boot parameters and tables into guest memory; boot/place.h
+ * says where.
  *
- * Returns 0; -ENOENT, -ENOEXEC (not a kernel we know, or malformed), -ENOSPC (does not fit
- * RAM), -EINVAL (command line too long for this kernel), -errno, with @err naming file, cause
- * and cure. Guest memory is partly written on error.
+ * A device tree needs a bzImage: PVH has no way to hand it over.
+ * Returns 0; -ENOENT and what else open says; -ENOEXEC (no kernel we know, or malformed);
+ * -EINVAL (no regular file, command line too long for this kernel, ELF with device tree);
+ * -ENOSPC (does not fit RAM below 4 GiB); -ENOMEM; -errno, with @err naming file, cause and
+ * cure. Guest memory is partly written on error.
  */
 int boot_load(struct guest_memory *memory, const struct boot_machine *machine,
 	      const struct boot_source *source, struct boot_entry *ret_entry, struct err *err);

@@ -13,9 +13,6 @@
 
 #define OSC_PCI_UUID "33db4d5b-1ff7-401c-9657-7441c03dd766"
 #define OSC_BAD_UUID 0x04
-/* Hot plug, power management events, AER, PCIe capability, LTR: the guest may own all it asks
- * for. */
-#define OSC_PCI_CONTROL 0x3d
 
 /* \_S5: what goes into SLP_TYP to turn the machine off (7.4.2.6). */
 static void put_sleep_state(struct aml *aml)
@@ -48,33 +45,23 @@ static void put_processors(struct aml *aml, unsigned int n_vcpus)
 	}
 }
 
-/* Control of PCI features, PCI Firmware Specification 4.5: Arg0 UUID, Arg3 capabilities buffer.
+/*
+ * Control of PCI features, PCI Firmware Specification 4.5: Arg0 is the UUID, Arg3 the
+ * capabilities. The guest may own all it asks for, since nobody else does.
  */
 static void put_pci_osc(struct aml *aml)
 {
 	aml_mark_t method = aml_begin_method(aml, "_OSC", 4);
-	aml_mark_t branch;
+	aml_mark_t branch = aml_begin_if(aml);
 
-	aml_op(aml, AML_OP_CREATE_DWORD_FIELD);
-	aml_argument(aml, 3);
-	aml_integer(aml, 0);
-	aml_reference(aml, "STS");
-
-	branch = aml_begin_if(aml);
+	aml_op(aml, AML_OP_LNOT);
 	aml_op(aml, AML_OP_LEQUAL);
 	aml_argument(aml, 0);
 	aml_uuid(aml, OSC_PCI_UUID);
 	aml_op(aml, AML_OP_CREATE_DWORD_FIELD);
 	aml_argument(aml, 3);
-	aml_integer(aml, 8);
-	aml_reference(aml, "CTRL");
-	aml_op(aml, AML_OP_AND);
-	aml_reference(aml, "CTRL");
-	aml_integer(aml, OSC_PCI_CONTROL);
-	aml_reference(aml, "CTRL");
-	aml_end(aml, branch);
-
-	branch = aml_begin_else(aml);
+	aml_integer(aml, 0);
+	aml_reference(aml, "STS");
 	aml_op(aml, AML_OP_OR);
 	aml_reference(aml, "STS");
 	aml_integer(aml, OSC_BAD_UUID);

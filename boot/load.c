@@ -111,9 +111,13 @@ static int kernel_load(struct loader *loader, const struct image_file *file)
 		ret = image_file_load(file, "a segment", segment->file_offset,
 				      segment->file_bytes, loader->memory, segment->gpa,
 				      loader->err);
-		if (!ret)
-			ret = guest_zero(loader->memory, segment->gpa + segment->file_bytes,
-					 segment->zero_bytes);
+		if (ret || !segment->zero_bytes)
+			continue;
+		ret = guest_zero(loader->memory, segment->gpa + segment->file_bytes,
+				 segment->zero_bytes);
+		if (ret)
+			ret = err_set(loader->err, ret, "kernel '%s': cannot clear its bss: %s",
+				      file->path, err_describe(ret));
 	}
 	return ret;
 }

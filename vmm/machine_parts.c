@@ -330,7 +330,6 @@ static int guest_start(struct machine *machine, struct err *err)
 	struct boot_machine description = {
 		.layout = &machine->layout,
 		.n_vcpus = config->n_vcpus,
-		.gpa_bits = cpuid_gpa_bits(machine->cpuid),
 		.hw = config->hw,
 	};
 	struct boot_source source = {

@@ -20,7 +20,7 @@ static struct layout layout;
 static struct boot_machine make_machine(uint64_t ram_bytes, unsigned int n_vcpus)
 {
 	ck_assert_int_eq(layout_init(&layout, ram_bytes, 46, NULL), 0);
-	return (struct boot_machine){.layout = &layout, .n_vcpus = n_vcpus, .gpa_bits = 46};
+	return (struct boot_machine){.layout = &layout, .n_vcpus = n_vcpus};
 }
 
 static uint64_t get(const uint8_t *bytes, size_t offset, unsigned int n_bytes)

@@ -6,7 +6,9 @@
 #include <libfdt.h>
 #include <linux/kvm.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
+#include "boot/file.h"
 #include "boot/params.h"
 #include "boot/place.h"
 #include "boot/pvh.h"
@@ -38,7 +40,7 @@ static void fixture_init(struct fixture *fixture, uint64_t ram_bytes)
 		.kernel_fd = -1,
 		.initrd_fd = -1,
 		.source = {.kernel_path = fixture->kernel_path, .cmdline = "console=ttyS0"},
-		.machine = {.layout = &fixture->layout, .n_vcpus = 4, .gpa_bits = 46},
+		.machine = {.layout = &fixture->layout, .n_vcpus = 4},
 	};
 	host = fake_host(fixture->fake);
 	fixture->vm = host_vm_create(host, KVM_X86_DEFAULT_VM);
@@ -365,6 +367,7 @@ END_TEST
 START_TEST(test_files_that_are_no_kernel_are_named)
 {
 	struct fixture fixture;
+	char fifo_path[64];
 	struct image image;
 
 	fixture_init(&fixture, 64 * MIB);
@@ -376,6 +379,11 @@ START_TEST(test_files_that_are_no_kernel_are_named)
 	ck_assert_int_eq(fixture_load(&fixture), -EINVAL);
 	fixture.source.kernel_path = "/dev/null";
 	ck_assert_int_eq(fixture_load(&fixture), -EINVAL);
+	snprintf(fifo_path, sizeof(fifo_path), "/tmp/alcove-test-load-%d", (int)getpid());
+	ck_assert_int_eq(mkfifo(fifo_path, 0600), 0);
+	fixture.source.kernel_path = fifo_path;
+	ck_assert_int_eq(fixture_load(&fixture), -EINVAL);
+	ck_assert_int_eq(unlink(fifo_path), 0);
 
 	fixture.source.kernel_path = fixture.kernel_path;
 	image = (struct image){.bytes = "#!/bin/sh\n", .size_bytes = 10};
@@ -389,6 +397,30 @@ START_TEST(test_files_that_are_no_kernel_are_named)
 	fixture.source.initrd_path = "/nonexistent/initrd";
 	ck_assert_int_eq(fixture_load(&fixture), -ENOENT);
 	ck_assert_ptr_nonnull(strstr(fixture.err.text, "initrd '/nonexistent/initrd'"));
+	fixture_fini(&fixture);
+}
+END_TEST
+
+START_TEST(test_file_that_shrinks_after_it_was_checked_is_an_error)
+{
+	struct image_file file;
+	struct fixture fixture;
+	struct image image;
+	uint8_t byte;
+
+	fixture_init(&fixture, 64 * MIB);
+	bzimage_make(&image);
+	fixture_set_kernel(&fixture, &image);
+	ck_assert_int_eq(image_file_open(&file, "kernel", fixture.kernel_path, NULL), 0);
+	ck_assert_int_eq(ftruncate(fixture.kernel_fd, 100), 0);
+	ck_assert_int_eq(image_file_check(&file, "it", 100, 1, NULL), 0);
+	ck_assert_int_eq(image_file_read(&file, "it", 100, &byte, 1, &fixture.err), -ENOEXEC);
+	ck_assert_int_eq(fixture.err.code, -ENOEXEC);
+	ck_assert_int_eq(image_file_load(&file, "it", 99, 2, fixture.memory, 0, &fixture.err),
+			 -ENOEXEC);
+	ck_assert_ptr_nonnull(
+		strstr(fixture.err.text, "the file is too short for it (2 bytes"));
+	image_file_close(&file);
 	fixture_fini(&fixture);
 }
 END_TEST
@@ -438,6 +470,7 @@ int main(void)
 		test_what_does_not_fit_is_named,
 		test_kernel_may_not_lie_on_what_we_place,
 		test_files_that_are_no_kernel_are_named,
+		test_file_that_shrinks_after_it_was_checked_is_an_error,
 		test_elf_with_device_tree_is_refused,
 		test_large_machines_boot,
 	};
