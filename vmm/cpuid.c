@@ -19,10 +19,12 @@ enum {
 	CPUID_ENTRIES_MAX = 256, /* KVM_MAX_CPUID_ENTRIES */
 	GPA_BITS_FALLBACK = 36,
 
+	LEAF1_ECX_VMX = 1 << 5,
 	LEAF1_ECX_X2APIC = 1 << 21,
 	LEAF1_ECX_TSC_DEADLINE = 1 << 24,
 	LEAF1_ECX_HYPERVISOR = INT32_MIN, /* bit 31 */
 	LEAF1_EDX_HTT = 1 << 28,
+	LEAF80000001_ECX_SVM = 1 << 2,
 
 	TOPOLOGY_LEVEL_SMT = 1,
 	TOPOLOGY_LEVEL_CORE = 2,
@@ -36,6 +38,33 @@ struct topology {
 	unsigned int n_vcpus;
 	unsigned int core_bits; /* width of the part of the APIC ID that tells cores apart */
 };
+
+/* A change of the features in ecx of one leaf. */
+struct feature_change {
+	uint32_t function;
+	uint32_t clear;
+	uint32_t set;
+};
+
+/* Emulated by the in-kernel APIC; older kernels report it by capability only. */
+static const struct feature_change tsc_deadline = {.function = 1,
+						   .set = LEAF1_ECX_TSC_DEADLINE};
+
+/* A guest of ours runs no guests: that is much of KVM to attack, and no use to anybody here. */
+static const struct feature_change nested_features[] = {
+	{.function = 1, .clear = LEAF1_ECX_VMX},
+	{.function = 0x80000001, .clear = LEAF80000001_ECX_SVM},
+};
+
+static void features_change(struct kvm_cpuid2 *cpuid, const struct feature_change *change)
+{
+	for (uint32_t i = 0; i < cpuid->nent; i++) {
+		struct kvm_cpuid_entry2 *entry = &cpuid->entries[i];
+
+		if (entry->function == change->function)
+			entry->ecx = (entry->ecx & ~change->clear) | change->set;
+	}
+}
 
 int cpuid_new(struct host *host, int vm, struct kvm_cpuid2 **ret_cpuid, struct err *err)
 {
@@ -53,13 +82,10 @@ int cpuid_new(struct host *host, int vm, struct kvm_cpuid2 **ret_cpuid, struct e
 			       err_describe(ret));
 	}
 
-	/* Emulated by the in-kernel APIC; reported by capability on older kernels. */
-	if (host_kvm_check_extension(host, vm, KVM_CAP_TSC_DEADLINE_TIMER) > 0) {
-		for (uint32_t i = 0; i < cpuid->nent; i++) {
-			if (cpuid->entries[i].function == 1)
-				cpuid->entries[i].ecx |= LEAF1_ECX_TSC_DEADLINE;
-		}
-	}
+	if (host_kvm_check_extension(host, vm, KVM_CAP_TSC_DEADLINE_TIMER) > 0)
+		features_change(cpuid, &tsc_deadline);
+	for (size_t i = 0; i < ARRAY_SIZE(nested_features); i++)
+		features_change(cpuid, &nested_features[i]);
 	*ret_cpuid = cpuid;
 	return 0;
 }

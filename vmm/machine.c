@@ -19,6 +19,7 @@
 #include "vmm/log.h"
 #include "vmm/machine_parts.h"
 #include "vmm/sandbox.h"
+#include "vmm/sigbus.h"
 #include "vmm/terminal.h"
 
 void machine_end(struct machine *machine, enum end_kind kind, unsigned int code,
@@ -226,6 +227,7 @@ enum exit_status machine_run(struct host *host, const struct config *config)
 	stop_signals_init(&stop_signals);
 	log_init(&log, STDERR_FILENO, config->verbosity);
 	vcpu_init_signal();
+	sigbus_init();
 	/* Who reads our output may go before the guest does: that is a failed write, no reason
 	 * to die. */
 	signal(SIGPIPE, SIG_IGN);

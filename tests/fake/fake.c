@@ -86,7 +86,10 @@ static int fake_kvm_get_supported_cpuid(struct host *host, struct kvm_cpuid2 *cp
 		 .ebx = 0x68747541,
 		 .ecx = 0x444d4163,
 		 .edx = 0x69746e65},
-		{.function = 0x1, .eax = 0x800f12, .ecx = 1u << 21, .edx = 1u << 9 | 1u << 28},
+		{.function = 0x1,
+		 .eax = 0x800f12,
+		 .ecx = 1u << 21 | 1u << 5,
+		 .edx = 1u << 9 | 1u << 28},
 		{.function = 0xb, .index = 0, .flags = KVM_CPUID_FLAG_SIGNIFCANT_INDEX},
 		{.function = 0x40000000,
 		 .eax = 0x40000001,
@@ -95,6 +98,7 @@ static int fake_kvm_get_supported_cpuid(struct host *host, struct kvm_cpuid2 *cp
 		 .edx = 0x4d},
 		{.function = 0x40000001, .eax = 1u << 3 | 1u << 15},
 		{.function = 0x80000000, .eax = 0x8000001e},
+		{.function = 0x80000001, .ecx = 1u << 2 | 1u << 0},
 		{.function = 0x80000008, .eax = 48u << 8 | fake->traits.gpa_bits},
 	};
 

@@ -98,6 +98,17 @@ START_TEST(test_apic_features_of_the_kernel_are_offered)
 }
 END_TEST
 
+START_TEST(test_guest_is_not_offered_guests_of_its_own)
+{
+	struct kvm_cpuid2 *cpuid = leaves_new(40);
+
+	cpuid_set_topology(cpuid, 0, 1);
+	ck_assert_uint_eq(leaf_find(cpuid, 1, 0)->ecx & 1u << 5, 0);
+	ck_assert_uint_eq(leaf_find(cpuid, 0x80000001, 0)->ecx, 1); /* its neighbour stays */
+	free(cpuid);
+}
+END_TEST
+
 START_TEST(test_address_width_comes_from_its_leaf)
 {
 	struct kvm_cpuid2 *cpuid = leaves_new(46);
@@ -136,6 +147,7 @@ int main(void)
 		test_levels_describe_cores_of_one_thread,
 		test_one_vcpu_claims_no_hyperthreads,
 		test_apic_features_of_the_kernel_are_offered,
+		test_guest_is_not_offered_guests_of_its_own,
 		test_address_width_comes_from_its_leaf,
 		test_failure_of_kvm_is_reported,
 	};
