@@ -115,7 +115,8 @@ static pid_t program_spawn(const struct program *program, const char *alcove,
 	}
 	dup2(output, STDOUT_FILENO);
 	dup2(open("/dev/null", O_RDONLY | O_CLOEXEC), STDIN_FILENO);
-	memcpy(args, argv, sizeof(args)); /* execvp takes them without const, and changes none */
+	/* execvp takes them without const, and changes none. */
+	memcpy(args, argv, sizeof(args));
 	execvp(args[0], args);
 	_exit(127);
 }

@@ -12,8 +12,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <sys/mman.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "tests/fake/fake.h"
@@ -384,39 +382,6 @@ START_TEST(test_failure_of_any_call_ends_in_an_error_and_leaves_nothing)
 }
 END_TEST
 
-/* A guest that makes Alcove touch memory behind the end of a file, as a poisoned page would. */
-static int bus_error_run(void *guest, unsigned int vcpu_id, struct kvm_run *run)
-{
-	volatile char *page = guest;
-
-	(void)vcpu_id;
-	(void)run;
-	return page[0];
-}
-
-START_TEST(test_memory_that_is_not_delivered_has_its_exit_status)
-{
-	int fd = memfd_create("empty", MFD_CLOEXEC);
-	void *page = mmap(NULL, GRANULE_BYTES, PROT_READ, MAP_SHARED, fd, 0);
-	struct fixture fixture;
-	int status;
-	pid_t pid;
-
-	ck_assert_ptr_ne(page, MAP_FAILED);
-	fixture_init(&fixture, NULL, 0);
-	fake_set_guest(fixture.fake, bus_error_run, page);
-	pid = fork();
-	if (!pid)
-		_exit((int)fixture_run(&fixture));
-	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
-	ck_assert(WIFEXITED(status));
-	ck_assert_int_eq(WEXITSTATUS(status), EXIT_STATUS_INTERNAL);
-	fixture_fini(&fixture);
-	munmap(page, GRANULE_BYTES);
-	close(fd);
-}
-END_TEST
-
 START_TEST(test_kernel_without_guest_memfd_is_a_setup_error)
 {
 	static const struct kvm_run exit = PORT_WRITE(PLATFORM_DEBUG_EXIT_PORT, 3);
@@ -508,7 +473,6 @@ int main(void)
 		test_signal_that_was_ignored_stops_nothing,
 		test_second_signal_does_not_kill,
 		test_failure_of_any_call_ends_in_an_error_and_leaves_nothing,
-		test_memory_that_is_not_delivered_has_its_exit_status,
 		test_kernel_without_guest_memfd_is_a_setup_error,
 		test_loop_that_fails_ends_the_machine_and_says_so,
 	};
