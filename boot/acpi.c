@@ -294,7 +294,7 @@ size_t acpi_tables_init(void *ret_tables, size_t room_bytes, gpa_t gpa,
 	ASSERT(machine->n_vcpus > 0);
 	ASSERT(machine->n_vcpus <= PLATFORM_VCPUS_MAX);
 	ASSERT(is_aligned(gpa, 16));
-	aml_init(&tables.out, ret_tables, room_bytes, 0);
+	aml_init(&tables.out, ret_tables, room_bytes);
 	aml_put_bytes(&tables.out, &rsdp, sizeof(rsdp));
 
 	entries[0] = put_fadt(&tables, put_dsdt(&tables, machine));

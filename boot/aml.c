@@ -25,14 +25,9 @@
 #define AML_NAME_BYTES	 4
 #define AML_LENGTH_LIMIT (UINT32_C(1) << 28)
 
-void aml_init(struct aml *aml, void *buffer, size_t room_bytes, size_t used_bytes)
+void aml_init(struct aml *aml, void *buffer, size_t room_bytes)
 {
-	ASSERT(used_bytes <= room_bytes);
-	*aml = (struct aml){
-		.bytes = buffer,
-		.room_bytes = room_bytes,
-		.used_bytes = used_bytes,
-	};
+	*aml = (struct aml){.bytes = buffer, .room_bytes = room_bytes};
 }
 
 void aml_put_bytes(struct aml *aml, const void *bytes, size_t size_bytes)
@@ -103,7 +98,7 @@ static size_t length_encode(size_t content_bytes, uint8_t ret_bytes[4])
 	return n;
 }
 
-void aml_end(struct aml *aml, aml_mark_t mark)
+void aml_end(struct aml *aml, size_t mark)
 {
 	uint8_t length[4];
 	size_t content_bytes = aml->used_bytes - mark;
@@ -114,9 +109,9 @@ void aml_end(struct aml *aml, aml_mark_t mark)
 	insert_bytes(aml, mark, length, length_encode(content_bytes, length));
 }
 
-aml_mark_t aml_begin_scope(struct aml *aml, const char *name)
+size_t aml_begin_scope(struct aml *aml, const char *name)
 {
-	aml_mark_t mark;
+	size_t mark;
 
 	put_u8(aml, AML_SCOPE);
 	mark = aml->used_bytes;
@@ -124,9 +119,9 @@ aml_mark_t aml_begin_scope(struct aml *aml, const char *name)
 	return mark;
 }
 
-aml_mark_t aml_begin_device(struct aml *aml, const char *name)
+size_t aml_begin_device(struct aml *aml, const char *name)
 {
-	aml_mark_t mark;
+	size_t mark;
 
 	put_u8(aml, AML_EXT);
 	put_u8(aml, AML_EXT_DEVICE);
@@ -135,9 +130,9 @@ aml_mark_t aml_begin_device(struct aml *aml, const char *name)
 	return mark;
 }
 
-aml_mark_t aml_begin_method(struct aml *aml, const char *name, unsigned int n_arguments)
+size_t aml_begin_method(struct aml *aml, const char *name, unsigned int n_arguments)
 {
-	aml_mark_t mark;
+	size_t mark;
 
 	ASSERT(n_arguments <= 7);
 	put_u8(aml, AML_METHOD);
@@ -147,9 +142,9 @@ aml_mark_t aml_begin_method(struct aml *aml, const char *name, unsigned int n_ar
 	return mark;
 }
 
-aml_mark_t aml_begin_package(struct aml *aml, unsigned int n_elements)
+size_t aml_begin_package(struct aml *aml, unsigned int n_elements)
 {
-	aml_mark_t mark;
+	size_t mark;
 
 	ASSERT(n_elements <= UINT8_MAX);
 	put_u8(aml, AML_PACKAGE);
@@ -158,7 +153,7 @@ aml_mark_t aml_begin_package(struct aml *aml, unsigned int n_elements)
 	return mark;
 }
 
-aml_mark_t aml_begin_if(struct aml *aml)
+size_t aml_begin_if(struct aml *aml)
 {
 	put_u8(aml, AML_IF);
 	return aml->used_bytes;
@@ -238,7 +233,7 @@ void aml_eisa_id(struct aml *aml, const char *id)
 
 void aml_buffer(struct aml *aml, const void *bytes, size_t size_bytes)
 {
-	aml_mark_t mark;
+	size_t mark;
 
 	put_u8(aml, AML_BUFFER);
 	mark = aml->used_bytes;
@@ -279,13 +274,13 @@ void aml_op(struct aml *aml, enum aml_op op)
 	put_u8(aml, op);
 }
 
-aml_mark_t aml_begin_resources(struct aml *aml)
+size_t aml_begin_resources(struct aml *aml)
 {
 	put_u8(aml, AML_BUFFER);
 	return aml->used_bytes;
 }
 
-void aml_end_resources(struct aml *aml, aml_mark_t mark)
+void aml_end_resources(struct aml *aml, size_t mark)
 {
 	/* An end tag whose checksum is 0 is taken as right (6.4.2.9). */
 	static const uint8_t end_tag[] = {0x79, 0x00};

@@ -3,7 +3,7 @@
  * An encoder for the little AML we need, into a buffer of fixed size.
  *
  * Nothing here fails on its own: when the buffer is full, everything that follows is dropped
- * and aml_is_full says so. Calls nest as the language does: what is begun is ended in reverse
+ * and is_full is set. Calls nest as the language does: what is begun is ended in reverse
  * order.
  *
  * Source: ACPI 6.5, chapter 20 (encoding), 6.4 (resource data types), 19.3.4 (EISA
@@ -20,23 +20,23 @@ struct aml {
 	uint8_t *bytes;
 	size_t room_bytes;
 	size_t used_bytes;
-	bool is_full;
+	bool is_full; /* something was dropped */
 };
 
-/* Append after what @buffer already holds in its first @used_bytes bytes. */
-void aml_init(struct aml *aml, void *buffer, size_t room_bytes, size_t used_bytes);
+void aml_init(struct aml *aml, void *buffer, size_t room_bytes);
 
 /* --- Terms --- */
 
-/* Where the length of a term goes when it is known. */
-typedef size_t aml_mark_t;
-
-aml_mark_t aml_begin_scope(struct aml *aml, const char *name);
-aml_mark_t aml_begin_device(struct aml *aml, const char *name);
-aml_mark_t aml_begin_method(struct aml *aml, const char *name, unsigned int n_arguments);
-aml_mark_t aml_begin_package(struct aml *aml, unsigned int n_elements);
-aml_mark_t aml_begin_if(struct aml *aml);
-void aml_end(struct aml *aml, aml_mark_t mark);
+/*
+ * What aml_begin_* returns is a mark, for the aml_end_* that belongs to it: where the length of
+ * the term goes when it is known.
+ */
+size_t aml_begin_scope(struct aml *aml, const char *name);
+size_t aml_begin_device(struct aml *aml, const char *name);
+size_t aml_begin_method(struct aml *aml, const char *name, unsigned int n_arguments);
+size_t aml_begin_package(struct aml *aml, unsigned int n_elements);
+size_t aml_begin_if(struct aml *aml);
+void aml_end(struct aml *aml, size_t mark);
 
 /*
  * Name (@name, ...): the value follows.
@@ -74,8 +74,8 @@ void aml_put_bytes(struct aml *aml, const void *bytes, size_t size_bytes);
 
 /* --- Resource templates: the value of a _CRS --- */
 
-aml_mark_t aml_begin_resources(struct aml *aml);
-void aml_end_resources(struct aml *aml, aml_mark_t mark);
+size_t aml_begin_resources(struct aml *aml);
+void aml_end_resources(struct aml *aml, size_t mark);
 
 /* @n_ports: at exactly @port. */
 void aml_resource_io(struct aml *aml, uint16_t port, uint8_t n_ports);

@@ -17,7 +17,7 @@
 /* \_S5: what goes into SLP_TYP to turn the machine off (7.4.2.6). */
 static void put_sleep_state(struct aml *aml)
 {
-	aml_mark_t package;
+	size_t package;
 
 	aml_name(aml, "_S5");
 	package = aml_begin_package(aml, 4);
@@ -33,7 +33,7 @@ static void put_processors(struct aml *aml, unsigned int n_vcpus)
 {
 	for (unsigned int i = 0; i < n_vcpus; i++) {
 		char name[5];
-		aml_mark_t device;
+		size_t device;
 
 		snprintf(name, sizeof(name), "C%03X", i & 0xfff);
 		device = aml_begin_device(aml, name);
@@ -51,8 +51,8 @@ static void put_processors(struct aml *aml, unsigned int n_vcpus)
  */
 static void put_pci_osc(struct aml *aml)
 {
-	aml_mark_t method = aml_begin_method(aml, "_OSC", 4);
-	aml_mark_t branch = aml_begin_if(aml);
+	size_t method = aml_begin_method(aml, "_OSC", 4);
+	size_t branch = aml_begin_if(aml);
 
 	aml_op(aml, AML_OP_LNOT);
 	aml_op(aml, AML_OP_LEQUAL);
@@ -75,8 +75,8 @@ static void put_pci_osc(struct aml *aml)
 
 static void put_pci_host(struct aml *aml, const struct layout *layout)
 {
-	aml_mark_t device = aml_begin_device(aml, "PCI0");
-	aml_mark_t resources;
+	size_t device = aml_begin_device(aml, "PCI0");
+	size_t resources;
 
 	aml_name(aml, "_HID");
 	aml_eisa_id(aml, "PNP0A08"); /* PCI Express root */
@@ -105,8 +105,8 @@ static void put_pci_host(struct aml *aml, const struct layout *layout)
 /* Addresses that belong to no device of the guest: ECAM must be here, beside the MCFG. */
 static void put_motherboard(struct aml *aml, const struct layout *layout)
 {
-	aml_mark_t device = aml_begin_device(aml, "MRES");
-	aml_mark_t resources;
+	size_t device = aml_begin_device(aml, "MRES");
+	size_t resources;
 
 	aml_name(aml, "_HID");
 	aml_eisa_id(aml, "PNP0C02");
@@ -121,8 +121,8 @@ static void put_motherboard(struct aml *aml, const struct layout *layout)
 
 static void put_serial(struct aml *aml)
 {
-	aml_mark_t device = aml_begin_device(aml, "COM1");
-	aml_mark_t resources;
+	size_t device = aml_begin_device(aml, "COM1");
+	size_t resources;
 
 	aml_name(aml, "_HID");
 	aml_eisa_id(aml, "PNP0501"); /* 16550A */
@@ -139,8 +139,8 @@ static void put_serial(struct aml *aml)
 /* QEMU's docs/specs/pvpanic.rst. */
 static void put_pvpanic(struct aml *aml)
 {
-	aml_mark_t device = aml_begin_device(aml, "PEVT");
-	aml_mark_t resources;
+	size_t device = aml_begin_device(aml, "PEVT");
+	size_t resources;
 
 	aml_name(aml, "_HID");
 	aml_string(aml, "QEMU0001");
@@ -153,7 +153,7 @@ static void put_pvpanic(struct aml *aml)
 
 void dsdt_put(struct aml *aml, const struct boot_machine *machine)
 {
-	aml_mark_t scope;
+	size_t scope;
 
 	put_sleep_state(aml);
 	scope = aml_begin_scope(aml, "\\_SB");

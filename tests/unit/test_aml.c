@@ -12,7 +12,7 @@ static struct aml make_aml(void)
 {
 	struct aml aml;
 
-	aml_init(&aml, buffer, sizeof(buffer), 0);
+	aml_init(&aml, buffer, sizeof(buffer));
 	return aml;
 }
 
@@ -105,7 +105,7 @@ START_TEST(test_lengths_grow_where_the_encoding_says)
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		struct aml aml = make_aml();
-		aml_mark_t mark = aml_begin_if(&aml);
+		size_t mark = aml_begin_if(&aml);
 
 		for (size_t j = 0; j < cases[i].content_bytes; j++)
 			aml_put_bytes(&aml, &byte, 1);
@@ -125,9 +125,9 @@ END_TEST
 START_TEST(test_terms_nest)
 {
 	struct aml aml = make_aml();
-	aml_mark_t scope = aml_begin_scope(&aml, "\\_SB");
-	aml_mark_t device = aml_begin_device(&aml, "DEV0");
-	aml_mark_t method = aml_begin_method(&aml, "MTH", 2);
+	size_t scope = aml_begin_scope(&aml, "\\_SB");
+	size_t device = aml_begin_device(&aml, "DEV0");
+	size_t method = aml_begin_method(&aml, "MTH", 2);
 
 	aml_op(&aml, AML_OP_RETURN);
 	aml_argument(&aml, 1);
@@ -142,7 +142,7 @@ END_TEST
 START_TEST(test_resources_are_as_specified)
 {
 	struct aml aml = make_aml();
-	aml_mark_t resources = aml_begin_resources(&aml);
+	size_t resources = aml_begin_resources(&aml);
 
 	aml_resource_io(&aml, 0x3f8, 8);
 	aml_resource_interrupt(&aml, 4);
@@ -182,8 +182,8 @@ END_TEST
 
 static void put_sample(struct aml *aml)
 {
-	aml_mark_t device = aml_begin_device(aml, "DEV0");
-	aml_mark_t resources;
+	size_t device = aml_begin_device(aml, "DEV0");
+	size_t resources;
 
 	aml_name(aml, "_HID");
 	aml_string(aml, "QEMU0001");
@@ -203,7 +203,7 @@ START_TEST(test_a_full_buffer_is_reported_and_never_overrun)
 	needed_bytes = aml.used_bytes;
 	for (size_t room_bytes = 0; room_bytes <= needed_bytes; room_bytes++) {
 		memset(buffer, 0xee, needed_bytes + 1);
-		aml_init(&aml, buffer, room_bytes, 0);
+		aml_init(&aml, buffer, room_bytes);
 		put_sample(&aml);
 		ck_assert_int_eq(aml.is_full, room_bytes < needed_bytes);
 		for (size_t i = room_bytes; i <= needed_bytes; i++)
