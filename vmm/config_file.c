@@ -170,6 +170,24 @@ int config_file_resolve(const char *path, const char *relative, char **ret_path,
 	return 0;
 }
 
+/* Writes the directory of @path, from the root and without a slash at its end. */
+static int directory_write(FILE *out, const char *path, struct err *err)
+{
+	_cleanup_free_ char *current = path[0] == '/' ? NULL : get_current_dir_name();
+	size_t bytes = directory_bytes(path);
+
+	if (path[0] != '/' && !current)
+		return err_set(err, -errno, "current directory: %s; change to another",
+			       err_describe(errno));
+	if (current)
+		fputs(current, out);
+	if (current && bytes)
+		fputc('/', out);
+	/* Of the root, the slash is all there is. */
+	fwrite(path, 1, bytes > 1 ? bytes - 1 : bytes, out);
+	return 0;
+}
+
 /* Writes the value of the variable @name[0..bytes) to @out. */
 static int variable_write(FILE *out, const char *path, const char *name, size_t bytes,
 			  struct err *err)
@@ -183,16 +201,8 @@ static int variable_write(FILE *out, const char *path, const char *name, size_t 
 			       name);
 	memcpy(variable, name, bytes);
 	variable[bytes] = '\0';
-	if (!strcmp(variable, "dir")) {
-		size_t path_bytes = directory_bytes(path);
-
-		/* Without the slash, but "/" and "." have to be said in full. */
-		if (!path_bytes)
-			fputc('.', out);
-		else
-			fwrite(path, 1, path_bytes > 1 ? path_bytes - 1 : 1, out);
-		return 0;
-	}
+	if (!strcmp(variable, "dir"))
+		return directory_write(out, path, err);
 	value = getenv(variable);
 	if (!value)
 		return err_set(err, -ENOENT,

@@ -36,8 +36,8 @@ struct config_reader {
 int config_file_read(const char *path, struct config_reader *reader, struct err *err);
 
 /**
- * Replace each ${NAME} in @text: ${dir} is the directory of the file @path, any other comes
- * from the environment. $${ stands for ${ itself.
+ * Replace each ${NAME} in @text: ${dir} is the directory of the file @path, from the root; any
+ * other comes from the environment. $${ stands for ${ itself.
  *
  * @ret_text: free it. Returns 0, -ENOENT (not in the environment), -EINVAL (no closing brace),
  * -ENOMEM.

@@ -192,9 +192,10 @@ START_TEST(test_variables_are_replaced)
 		const char *expanded;
 	} cases[] = {
 		{"x.conf", "", ""},
-		{"x.conf", "${dir}/a", "./a"},
+		{"x.conf", "${dir}/a", "/usr/a"},
+		{"b/x.conf", "${dir}", "/usr/b"},
 		{"/x.conf", "${dir}", "/"},
-		{"a/b/x.conf", "<${dir}>", "<a/b>"},
+		{"/a/b/x.conf", "<${dir}>", "</a/b>"},
 		{"x.conf", "${UNIT_ONE}${UNIT_ONE}", "11"},
 		{"x.conf", "${UNIT_EMPTY}", ""},
 		{"x.conf", "$ $$ {x} $x", "$ $$ {x} $x"},
@@ -205,6 +206,7 @@ START_TEST(test_variables_are_replaced)
 	setenv("UNIT_ONE", "1", 1);
 	setenv("UNIT_EMPTY", "", 1);
 	setenv("UNIT_NESTED", "${dir}", 1);
+	ck_assert_int_eq(chdir("/usr"), 0);
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		_cleanup_free_ char *text = NULL;
 
