@@ -18,7 +18,7 @@
 #include "vmm/suite_run.h"
 
 enum {
-	NAME_MAX_BYTES = 256,
+	CASE_NAME_MAX_BYTES = 240, /* and ".log" */
 	FILES_MAX = 1024,
 	LOG_TAIL_MAX_BYTES = 1500,
 };
@@ -200,30 +200,30 @@ static int suite_walk(struct suite *suite, case_fn *visit)
 	return 0;
 }
 
-/* "boot.conf[cpus=2]" */
-static void case_name(const struct planned_file *planned, const struct suite_case *suite_case,
+/* "boot.conf[cpus=2]"; false when it is too long for the name of a log. */
+static bool case_name(const struct planned_file *planned, const struct suite_case *suite_case,
 		      char *name)
 {
 	const char *open = *suite_case->name ? "[" : "";
 	const char *close = *suite_case->name ? "]" : "";
 
-	snprintf(name, NAME_MAX_BYTES, "%s%s%s%s", planned->name, open, suite_case->name,
-		 close);
+	return snprintf(name, CASE_NAME_MAX_BYTES, "%s%s%s%s", planned->name, open,
+			suite_case->name, close) < CASE_NAME_MAX_BYTES;
 }
 
 static int case_count(struct suite *suite, const struct planned_file *planned,
 		      const struct suite_case *suite_case)
 {
-	(void)planned;
-	(void)suite_case;
+	char name[CASE_NAME_MAX_BYTES];
+
 	suite->n_cases++;
-	return 0;
+	return case_name(planned, suite_case, name) ? 0 : -ENAMETOOLONG;
 }
 
 static int case_list(struct suite *suite, const struct planned_file *planned,
 		     const struct suite_case *suite_case)
 {
-	char name[NAME_MAX_BYTES];
+	char name[CASE_NAME_MAX_BYTES];
 
 	(void)suite;
 	case_name(planned, suite_case, name);
@@ -270,8 +270,8 @@ static int case_run(struct suite *suite, const struct planned_file *planned,
 		    const struct suite_case *suite_case)
 {
 	_cleanup_free_ char *log_path = NULL;
-	char name[NAME_MAX_BYTES];
-	char file_name[NAME_MAX_BYTES];
+	char name[CASE_NAME_MAX_BYTES];
+	char file_name[CASE_NAME_MAX_BYTES];
 	struct err reason = {0};
 	enum suite_verdict verdict;
 
@@ -376,7 +376,8 @@ static int suite_run_all(struct suite *suite, struct err *err)
 	int result = suite_walk(suite, case_count);
 
 	if (result < 0)
-		return err_set(err, result, "out of memory; free some");
+		return err_set(err, result, "test %u: %s; shorten its values", suite->n_cases,
+			       err_describe(result));
 	/* A suite without tests must not look like one that passed. */
 	if (!suite->n_cases)
 		return err_set(err, -ENOENT,

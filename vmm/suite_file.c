@@ -243,8 +243,21 @@ struct suite_reader {
 	struct config_reader reader;
 	struct suite_file *file;
 	const struct suite_section *section;
-	unsigned int set_at[ARRAY_SIZE(suite_sections)][KEYS_MAX]; /* lines; 0: not yet */
+	/* Lines; 0: not yet. */
+	unsigned int opened_at[ARRAY_SIZE(suite_sections)];
+	unsigned int set_at[ARRAY_SIZE(suite_sections)][KEYS_MAX];
 };
+
+static int section_open_once(struct suite_reader *self, struct err *err)
+{
+	unsigned int *opened_at = &self->opened_at[self->section - suite_sections];
+
+	if (*opened_at)
+		return err_set(err, -EINVAL, "[%s]: given twice, first in line %u; join them",
+			       self->section->name, *opened_at);
+	*opened_at = self->reader.line;
+	return 0;
+}
 
 static int reader_open_section(struct config_reader *reader, const char *name,
 			       const char *label, struct err *err)
@@ -263,7 +276,7 @@ static int reader_open_section(struct config_reader *reader, const char *name,
 		return err_set(err, -EINVAL, "[%s %s]: takes no name; write [%s]", name, label,
 			       name);
 	if (!is_matrix)
-		return 0;
+		return section_open_once(self, err);
 	if (self->file->n_matrices == SUITE_MATRICES_MAX)
 		return err_set(err, -E2BIG, "[matrix]: more than %d; make two tests of it",
 			       SUITE_MATRICES_MAX);
@@ -326,6 +339,7 @@ static int reader_set_key(struct config_reader *reader, const char *key, const c
 		unsigned int *set_at =
 			&self->set_at[section - suite_sections][option - section->options];
 
+		ASSERT(option - section->options < KEYS_MAX);
 		if (strcmp(option->key, key) != 0)
 			continue;
 		if (*set_at)

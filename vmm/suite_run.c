@@ -24,6 +24,7 @@ enum {
 	ARGUMENTS_MAX = 64,
 	TYPED_MAX_BYTES = 4096,
 	ERRORS_MAX_BYTES = 64 * 1024, /* of stderr; the rest is dropped */
+	CONSOLE_MAX_BYTES = 16 << 20, /* in the log, idem */
 };
 
 struct run {
@@ -36,6 +37,7 @@ struct run {
 	bool is_interrupted;
 	siginfo_t status; /* as from waitid */
 	size_t typed_bytes;
+	size_t console_bytes;
 	size_t errors_bytes;
 	char typed[TYPED_MAX_BYTES]; /* not yet taken by the program */
 	char errors[ERRORS_MAX_BYTES + 1];
@@ -132,35 +134,40 @@ static void input_write(struct run *run)
 	memmove(run->typed, run->typed + written, run->typed_bytes);
 }
 
-/* Everything that is there. Closes @fd at the end of it. */
-static void output_read(struct run *run, int *fd)
+/* Some of what is there; 0 when nothing is. Closes @fd at the end of it. */
+static size_t pipe_read(int *fd, char *buffer, size_t size_bytes)
 {
-	char buffer[4096];
-	ssize_t bytes;
+	ssize_t bytes = *fd < 0 ? 0 : read(*fd, buffer, size_bytes);
 
-	while ((bytes = read(*fd, buffer, sizeof(buffer))) > 0) {
-		fwrite(buffer, 1, (size_t)bytes, run->log);
-		watch_feed(&run->watch, buffer, (size_t)bytes);
-	}
+	if (bytes > 0)
+		return (size_t)bytes;
 	/* A terminal without a program fails instead of ending. */
-	if (bytes == 0 || errno != EAGAIN)
+	if (*fd >= 0 && (bytes == 0 || errno != EAGAIN))
 		close(take_fd(fd));
+	return 0;
 }
 
-static void errors_read(struct run *run, int *fd)
+static bool output_read(struct run *run)
 {
 	char buffer[4096];
-	ssize_t bytes;
+	size_t bytes = pipe_read(&run->child.output, buffer, sizeof(buffer));
 
-	while ((bytes = read(*fd, buffer, sizeof(buffer))) > 0) {
-		size_t room = ERRORS_MAX_BYTES - run->errors_bytes;
-		size_t kept = (size_t)bytes < room ? (size_t)bytes : room;
+	if (run->console_bytes < CONSOLE_MAX_BYTES)
+		run->console_bytes += fwrite(buffer, 1, bytes, run->log);
+	watch_feed(&run->watch, buffer, bytes);
+	return bytes > 0;
+}
 
-		memcpy(run->errors + run->errors_bytes, buffer, kept);
-		run->errors_bytes += kept;
-	}
-	if (bytes == 0 || errno != EAGAIN)
-		close(take_fd(fd));
+static bool errors_read(struct run *run)
+{
+	char buffer[4096];
+	size_t bytes = pipe_read(&run->child.errors, buffer, sizeof(buffer));
+	size_t room = ERRORS_MAX_BYTES - run->errors_bytes;
+	size_t kept = bytes < room ? bytes : room;
+
+	memcpy(run->errors + run->errors_bytes, buffer, kept);
+	run->errors_bytes += kept;
+	return bytes > 0;
 }
 
 static void signals_read(struct run *run, int signal_fd)
@@ -203,9 +210,9 @@ static void run_wait(struct run *run, int signal_fd)
 		if (poll(fds, ARRAY_SIZE(fds), (int)(end_ms - now_ms)) < 0)
 			continue;
 		if (fds[1].revents)
-			output_read(run, &run->child.output);
+			output_read(run);
 		if (fds[2].revents)
-			errors_read(run, &run->child.errors);
+			errors_read(run);
 		if (fds[3].revents)
 			input_write(run);
 		if (fds[0].revents)
@@ -326,10 +333,8 @@ static enum suite_verdict run_program(struct run *run, const struct suite_env *e
 		err_set(reason, -ETIMEDOUT, "something of it does not end, even when killed");
 		verdict = SUITE_BROKEN;
 	} else {
-		if (run->child.output >= 0)
-			output_read(run, &run->child.output);
-		if (run->child.errors >= 0)
-			errors_read(run, &run->child.errors);
+		while (output_read(run) || errors_read(run))
+			;
 		watch_finish(&run->watch);
 		verdict = run_judge(run, reason);
 	}
@@ -402,12 +407,12 @@ enum suite_verdict suite_run(const struct suite_env *env, const struct suite_fil
 {
 	enum suite_verdict verdict = SUITE_BROKEN;
 	char scratch[SCRATCH_PATH_MAX_BYTES] = "";
-	int result = suite_check_requirements(file, ret_reason);
+	int result = variables_set(suite_case, true, ret_reason);
 
-	if (result > 0)
-		return SUITE_SKIPPED;
 	if (result == 0)
-		result = variables_set(suite_case, true, ret_reason);
+		result = suite_check_requirements(file, ret_reason);
+	if (result > 0)
+		verdict = SUITE_SKIPPED;
 	if (result == 0)
 		result = suite_make_scratch(file, scratch, ret_reason);
 	if (result == 0)

@@ -235,6 +235,13 @@ START_TEST(test_time_limit_kills_everything_it_started)
 }
 END_TEST
 
+START_TEST(test_time_limit_stops_endless_output)
+{
+	expect_failure("[fake]\nyes & yes >&2\n[expect]\ntime-limit = 1\n",
+		       "still running after 1 s");
+}
+END_TEST
+
 START_TEST(test_nothing_is_left_of_a_case_that_ends_early)
 {
 	expect_pass("[fake]\nsleep 86343 >/dev/null 2>&1 & setsid sleep 86344 & exit 0\n");
@@ -297,6 +304,9 @@ START_TEST(test_unmet_requirement_skips)
 	expect_report("[fake]\nexit 1\n[require]\nfile = ${UNIT_UNSET}\n", 0,
 		      "ok 1 x.conf # SKIP variable ${UNIT_UNSET} is not set; set it in the "
 		      "environment\n");
+	expect_report("[fake]\nexit 1\n[require]\nfile = ${kernel}\n"
+		      "[matrix]\nkernel = /nonexistent\n",
+		      0, "[kernel=/nonexistent] # SKIP file '/nonexistent': No such file");
 	expect_report("[fake]\nexit 1\n[require]\nmemory-available = 1000T\n", 0,
 		      "ok 1 x.conf # SKIP less than 1000T of memory available\n");
 	expect_pass(
@@ -405,6 +415,8 @@ START_TEST(test_bad_files_are_explained)
 		 ":2: [matrix] cpus: no values; write some with blanks between"},
 		{"[matrix]\ncpus = 1\ncpus = 2\n",
 		 ":3: [matrix] cpus: given twice; remove one"},
+		{"[test]\n[expect]\n[test]\n",
+		 ":3: [test]: given twice, first in line 1; join them"},
 		{"[expect x]\n", ":1: [expect x]: takes no name; write [expect]"},
 		{"[test]\nmust-fail = (\n",
 		 ": [test] must-fail: '(': Unmatched ( or \\(; write a "
@@ -458,6 +470,7 @@ int main(void)
 		test_signal_is_sent_after_its_pattern,
 		test_terminal_is_one,
 		test_time_limit_kills_everything_it_started,
+		test_time_limit_stops_endless_output,
 		test_nothing_is_left_of_a_case_that_ends_early,
 		test_matrix_is_every_combination,
 		test_values_of_a_case_are_variables,
