@@ -144,8 +144,8 @@ int options_set(struct config *config, const char *name, const char *value, stru
 	size_t n = 0;
 	int result;
 
-	if (!section)
-		return options_know(name, err) ? 0 : -EINVAL;
+	if (!options_know(name, err))
+		return -EINVAL;
 	if (!text)
 		return err_set(err, -ENOMEM, "out of memory; free some");
 	if (option) {

@@ -86,6 +86,7 @@ static int reader_open_section(struct config_reader *reader, const char *name,
 	if (*label)
 		return err_set(err, -EINVAL, "[%s %s]: takes no name; write [%s]", name, label,
 			       name);
+	ASSERT(section - option_sections < SECTIONS_MAX);
 	opened_at = &self->opened_at[section - option_sections];
 	if (*opened_at)
 		return err_set(err, -EINVAL, "[%s]: given twice, first in line %u; join them",
@@ -106,6 +107,7 @@ static int reader_set_key(struct config_reader *reader, const char *key, const c
 
 	if (!option)
 		return option_refuse_key(self->section, key, err);
+	ASSERT(option - self->section->options < SECTION_KEYS_MAX);
 	set_at = &self->set_at[option - self->section->options];
 	if (*set_at)
 		return err_set(err, -EINVAL, "given twice, first in line %u; remove one",

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <errno.h>
+#include <glob.h>
 
 #include "tests/unit/scratch.h"
 #include "tests/unit/unit.h"
 #include "vmm/config_file.h"
 #include "vmm/err.h"
+#include "vmm/options.h"
 #include "vmm/range.h"
+#include "vmm/suite_file.h"
 
 /* Writes down what it is told, one line per call. */
 struct recorder {
@@ -270,6 +273,44 @@ START_TEST(test_paths_are_relative_to_their_file)
 }
 END_TEST
 
+/* Calls @check on each file; there must be some. */
+static void check_files(const char *pattern, void (*check)(const char *path))
+{
+	glob_t found;
+
+	ck_assert_int_eq(glob(pattern, 0, NULL, &found), 0);
+	for (size_t i = 0; i < found.gl_pathc; i++)
+		check(found.gl_pathv[i]);
+	globfree(&found);
+}
+
+static void check_example(const char *path)
+{
+	struct config config;
+	struct err err = {0};
+
+	ck_assert_int_eq(config_init(&config, NULL), 0);
+	ck_assert_msg(options_read_file(&config, path, &err) == 0, "%s", err.text);
+	ck_assert_msg(config_check(&config, &err) == 0, "%s: %s", path, err.text);
+	config_fini(&config);
+}
+
+static void check_scenario(const char *path)
+{
+	static struct suite_file file;
+	struct err err = {0};
+
+	ck_assert_msg(suite_file_read(&file, path, false, &err) == 0, "%s", err.text);
+	suite_file_fini(&file);
+}
+
+START_TEST(test_files_that_come_with_alcove_are_well_formed)
+{
+	check_files("configs/*.conf", check_example);
+	check_files("tests/scenarios/*.conf", check_scenario);
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *tests[] = {
@@ -286,6 +327,7 @@ int main(void)
 		test_variables_are_replaced,
 		test_bad_variables_are_refused,
 		test_paths_are_relative_to_their_file,
+		test_files_that_come_with_alcove_are_well_formed,
 	};
 
 	return unit_run(unit_suite("config_file", tests, ARRAY_SIZE(tests)));
