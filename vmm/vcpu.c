@@ -71,6 +71,28 @@ void vcpu_init_signal(void)
 	ASSERT(sigaction(kick_signal(), &action, NULL) == 0);
 }
 
+/*
+ * What firmware would have set, on every processor: memory is write-back, string instructions
+ * are fast. An INIT leaves it alone.
+ */
+static int msrs_set(struct vcpu *vcpu)
+{
+	static const struct kvm_msr_entry entries[] = {
+		{.index = MSR_IA32_MISC_ENABLE, .data = MISC_ENABLE_FAST_STRING},
+		{.index = MSR_MTRR_DEF_TYPE, .data = MTRR_ENABLE_WRITE_BACK},
+	};
+	_Alignas(struct kvm_msrs) char buffer[sizeof(struct kvm_msrs) + sizeof(entries)];
+	struct kvm_msrs *msrs = (struct kvm_msrs *)buffer;
+	int ret;
+
+	*msrs = (struct kvm_msrs){.nmsrs = ARRAY_SIZE(entries)};
+	memcpy(msrs->entries, entries, sizeof(entries));
+	ret = host_vcpu_set_msrs(vcpu->env->host, vcpu->fd, msrs);
+	if (ret < 0)
+		return ret;
+	return ret == (int)ARRAY_SIZE(entries) ? 0 : -EINVAL;
+}
+
 int vcpu_new(const struct vcpu_env *env, int vm, uint32_t id, const struct kvm_cpuid2 *cpuid,
 	     struct vcpu **ret_vcpu, struct err *err)
 {
@@ -158,25 +180,6 @@ static void sregs_set_entry(struct kvm_sregs *sregs, const struct boot_entry *en
 	}
 }
 
-/* What firmware would have set: memory is write-back, string instructions are fast. */
-static int msrs_set(struct vcpu *vcpu)
-{
-	static const struct kvm_msr_entry entries[] = {
-		{.index = MSR_IA32_MISC_ENABLE, .data = MISC_ENABLE_FAST_STRING},
-		{.index = MSR_MTRR_DEF_TYPE, .data = MTRR_ENABLE_WRITE_BACK},
-	};
-	_Alignas(struct kvm_msrs) char buffer[sizeof(struct kvm_msrs) + sizeof(entries)];
-	struct kvm_msrs *msrs = (struct kvm_msrs *)buffer;
-	int ret;
-
-	*msrs = (struct kvm_msrs){.nmsrs = ARRAY_SIZE(entries)};
-	memcpy(msrs->entries, entries, sizeof(entries));
-	ret = host_vcpu_set_msrs(vcpu->env->host, vcpu->fd, msrs);
-	if (ret < 0)
-		return ret;
-	return ret == (int)ARRAY_SIZE(entries) ? 0 : -EINVAL;
-}
-
 int vcpu_set_entry(struct vcpu *vcpu, const struct boot_entry *entry, struct err *err)
 {
 	struct host *host = vcpu->env->host;
@@ -196,8 +199,6 @@ int vcpu_set_entry(struct vcpu *vcpu, const struct boot_entry *entry, struct err
 	}
 	if (!ret)
 		ret = host_vcpu_set_regs(host, vcpu->fd, &regs);
-	if (!ret)
-		ret = msrs_set(vcpu);
 	if (ret)
 		return err_set(err, ret,
 			       "vcpu%" PRIu32 ": KVM refused its initial registers: %s",
