@@ -264,6 +264,8 @@ static int options_command(char **argv)
 
 	if (args_next(&args, &arg, &err) < 0)
 		return fail(EXIT_STATUS_USAGE, &err);
+	if (!arg.value) /* -h */
+		return -1;
 	for (size_t i = 0; i < ARRAY_SIZE(formats); i++) {
 		if (!strcmp(arg.value, formats[i].format)) {
 			formats[i].print(stdout);

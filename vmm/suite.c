@@ -155,8 +155,10 @@ static int suite_read_arguments(struct suite *suite, char **argv, struct err *er
 			suite->env.program = arg.value;
 		else if (!strcmp(arg.name, "list"))
 			suite->lists = true;
-		else
+		else if (!strcmp(arg.name, "help"))
 			suite->helps = true;
+		else /* -v, which args_next knows, but only `alcove run` takes */
+			result = suite_takes_value(arg.name, err);
 		if (result < 0)
 			return result;
 	}
@@ -308,7 +310,8 @@ static int directory_make(const char *path, struct err *err)
 
 	if (!parent)
 		return err_set(err, -ENOMEM, "out of memory; free some");
-	for (char *slash = strchr(parent + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+	for (char *slash = strchr(parent + strspn(parent, "/"), '/'); slash;
+	     slash = strchr(slash + 1, '/')) {
 		*slash = '\0';
 		mkdir(parent, 0777);
 		*slash = '/';
@@ -329,6 +332,7 @@ static int signals_prepare(struct suite_env *env, struct err *err)
 	for (size_t i = 0; i < ARRAY_SIZE(caught); i++)
 		sigaddset(&set, caught[i]);
 	sigprocmask(SIG_BLOCK, &set, &env->mask);
+	signal(SIGCHLD, SIG_DFL); /* who inherits it ignored gets no status of its programs */
 	signal(SIGPIPE, SIG_IGN); /* a program may end before it has read what we type */
 	env->signal_fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
 	if (env->signal_fd < 0)

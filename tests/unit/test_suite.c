@@ -431,6 +431,28 @@ START_TEST(test_bad_files_are_explained)
 }
 END_TEST
 
+START_TEST(test_bad_options_are_explained)
+{
+	ck_assert_int_eq(run_suite("[fake]\ntrue\n", "-v"), EXIT_STATUS_USAGE);
+	ck_assert_ptr_nonnull(strstr(report, "alcove: --verbosity: unknown option"));
+	ck_assert_int_eq(run_suite("[fake]\ntrue\n", "--log-dir="), EXIT_STATUS_USAGE);
+	ck_assert_ptr_nonnull(strstr(report, "alcove: log directory ''"));
+}
+END_TEST
+
+/* Ignored, it would leave no status to wait for. */
+START_TEST(test_end_is_seen_by_who_was_started_to_ignore_it)
+{
+	pid_t pid;
+
+	signal(SIGCHLD, SIG_IGN);
+	pid = start_suite("[fake]\nsleep 0.5; exit 3\n[expect]\nexit = 3\ntime-limit = 5\n",
+			  NULL);
+	signal(SIGCHLD, SIG_DFL);
+	ck_assert_int_eq(finish_suite(pid), 0);
+}
+END_TEST
+
 START_TEST(test_errors_in_sections_of_run_are_left_to_run)
 {
 	expect_pass("[vm]\ngarbage\n[fake]\ntrue\n");
@@ -484,6 +506,8 @@ int main(void)
 		test_program_that_cannot_start_is_a_failure,
 		test_output_without_end_is_read_to_its_end,
 		test_bad_files_are_explained,
+		test_bad_options_are_explained,
+		test_end_is_seen_by_who_was_started_to_ignore_it,
 		test_errors_in_sections_of_run_are_left_to_run,
 		test_interrupted_suite_leaves_nothing,
 	};
