@@ -440,7 +440,6 @@ START_TEST(test_bad_options_are_explained)
 }
 END_TEST
 
-/* Ignored, it would leave no status to wait for. */
 START_TEST(test_end_is_seen_by_who_was_started_to_ignore_it)
 {
 	pid_t pid;
