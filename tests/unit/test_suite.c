@@ -387,50 +387,6 @@ START_TEST(test_output_without_end_is_read_to_its_end)
 }
 END_TEST
 
-START_TEST(test_bad_files_are_explained)
-{
-	static const struct {
-		const char *text;
-		const char *message;
-	} cases[] = {
-		{"[expect]\nconsol = a\n",
-		 ":2: [expect] consol: unknown key; did you mean 'console'?"},
-		{"[expect]\nexit = 256\n",
-		 ":2: [expect] exit: 256 is out of range; write 0 to 255"},
-		{"[expect]\nexit = 1\nexit = 1\n",
-		 ":3: [expect] exit: given twice, first in line 2; remove one"},
-		{"[expect]\nconsole = (\n",
-		 ":2: [expect] console: '(': Unmatched ( or \\(; write "
-		 "a POSIX extended regular expression"},
-		{"[expect]\nsend = a\n",
-		 ":2: [expect] send: no ' => '; write PATTERN => what to do then"},
-		{"[expect]\nsend = a => \\q\n",
-		 ":2: [expect] send: '\\q': unknown escape; write "
-		 "\\n, \\r, \\t, \\\\ or \\xHH"},
-		{"[expect]\nsignal = a => SIGTERM\n",
-		 ":2: [expect] signal: 'SIGTERM' is no signal; write one such as TERM"},
-		{"[matrix]\ncpu = 1\n",
-		 ":2: [matrix] cpu: --cpu: unknown option; did you mean --cpus?"},
-		{"[matrix]\ncpus =\n",
-		 ":2: [matrix] cpus: no values; write some with blanks between"},
-		{"[matrix]\ncpus = 1\ncpus = 2\n",
-		 ":3: [matrix] cpus: given twice; remove one"},
-		{"[test]\n[expect]\n[test]\n",
-		 ":3: [test]: given twice, first in line 1; join them"},
-		{"[expect x]\n", ":1: [expect x]: takes no name; write [expect]"},
-		{"[test]\nmust-fail = (\n",
-		 ": [test] must-fail: '(': Unmatched ( or \\(; write a "
-		 "POSIX extended regular expression"},
-		{"[matrix]\ncpus = 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17\n"
-		 "verbosity = 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16\n",
-		 ": [matrix]: more than 256 cases; remove some"},
-	};
-
-	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
-		expect_report(cases[i].text, EXIT_STATUS_USAGE, cases[i].message);
-}
-END_TEST
-
 START_TEST(test_bad_options_are_explained)
 {
 	ck_assert_int_eq(run_suite("[fake]\ntrue\n", "-v"), EXIT_STATUS_USAGE);
@@ -504,7 +460,6 @@ int main(void)
 		test_known_bad_case_must_fail_for_its_reason,
 		test_program_that_cannot_start_is_a_failure,
 		test_output_without_end_is_read_to_its_end,
-		test_bad_files_are_explained,
 		test_bad_options_are_explained,
 		test_end_is_seen_by_who_was_started_to_ignore_it,
 		test_errors_in_sections_of_run_are_left_to_run,
