@@ -20,6 +20,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 cd "${1:-$here/..}" || exit 1
 scratch=$(mktemp -d) || exit 1
 trap 'rm -rf "$scratch"' EXIT
+trap 'exit 130' INT TERM HUP
 found=$scratch/found
 offences=$scratch/offences
 n=0
