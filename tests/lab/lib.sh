@@ -5,7 +5,9 @@
 TOP=$(cd "$(dirname "$0")" && git rev-parse --show-toplevel 2>/dev/null) ||
 	TOP=$(cd "$(dirname "$0")" && while [ ! -f .clang-format ] && [ "$PWD" != / ]; do
 		cd ..; done && pwd)
-CACHE=${ALCOVE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/alcove}
+# Some CI machines and services set no HOME.
+HOME=${HOME:-$(getent passwd "$(id -u)" | cut -d: -f6)}
+CACHE=${ALCOVE_CACHE:-${XDG_CACHE_HOME:-${HOME:?}/.cache}/alcove}
 
 die()
 {
