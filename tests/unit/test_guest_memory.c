@@ -19,18 +19,33 @@ struct fixture {
 	struct guest_memory *memory;
 };
 
-static struct fixture fixture_new(uint64_t ram_bytes)
+/* A range in each place where RAM can be, without the terabyte between. */
+static const struct layout three_ranges = {
+	.ram = {{.start = 0, .end = 16 * MIB},
+		{.start = 4 * GIB, .end = 4 * GIB + 16 * MIB},
+		{.start = TIB, .end = TIB + 16 * MIB}},
+	.n_ram = 3,
+	.ram_bytes = 48 * MIB,
+};
+
+static struct fixture fixture_new_layout(const struct layout *layout)
 {
 	struct fixture fixture = {.fake = fake_new()};
-	struct layout layout;
 
 	fixture.host = fake_host(fixture.fake);
 	fixture.vm = host_vm_create(fixture.host, KVM_X86_DEFAULT_VM);
 	ck_assert_int_ge(fixture.vm, 0);
-	ck_assert_int_eq(layout_init(&layout, ram_bytes, 46, NULL), 0);
 	ck_assert_int_eq(
-		guest_memory_new(fixture.host, fixture.vm, &layout, &fixture.memory, NULL), 0);
+		guest_memory_new(fixture.host, fixture.vm, layout, &fixture.memory, NULL), 0);
 	return fixture;
+}
+
+static struct fixture fixture_new(uint64_t ram_bytes)
+{
+	struct layout layout;
+
+	ck_assert_int_eq(layout_init(&layout, ram_bytes, 46, NULL), 0);
+	return fixture_new_layout(&layout);
 }
 
 static void fixture_free(struct fixture *fixture)
@@ -42,8 +57,8 @@ static void fixture_free(struct fixture *fixture)
 
 START_TEST(test_what_is_written_is_read_in_every_ram_range)
 {
-	struct fixture fixture = fixture_new(1012 * GIB);
-	const gpa_t places[] = {0, 3 * GIB - 8, 4 * GIB, 1012 * GIB - 8, TIB};
+	struct fixture fixture = fixture_new_layout(&three_ranges);
+	const gpa_t places[] = {0, 16 * MIB - 8, 4 * GIB, 4 * GIB + 16 * MIB - 8, TIB};
 
 	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
 		uint64_t value = 0x1122334455667788 + i, back = 0;
@@ -163,13 +178,11 @@ START_TEST(test_failure_of_any_call_leaves_nothing_behind)
 		struct host *host = fake_host(fake);
 		int vm = host_vm_create(host, KVM_X86_DEFAULT_VM);
 		struct guest_memory *memory = NULL;
-		struct layout layout;
 		struct err err = {0};
 		int ret;
 
-		ck_assert_int_eq(layout_init(&layout, 1012 * GIB, 46, NULL), 0);
 		fake_fail_call(fake, ++nth, ENOMEM);
-		ret = guest_memory_new(host, vm, &layout, &memory, &err);
+		ret = guest_memory_new(host, vm, &three_ranges, &memory, &err);
 		has_failed = fake_has_failed(fake);
 		ck_assert_int_eq(ret, has_failed ? -ENOMEM : 0);
 		ck_assert_int_eq(has_failed, err.text[0] != '\0');
