@@ -1,106 +1,49 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * RAM of a VM whose pages are all shared, in mmap-able guest_memfd, and access to it.
+ * Access to guest memory: copies and borrows, and who is using what.
  *
- * Each RAM range of the layout has one guest_memfd, one mapping and one memslot. Pages come
- * into being when guest or host first touch them. The ranges never change while the VM lives,
- * so lookups take no lock.
+ * Memory that never converts is looked up without a lock. Otherwise every access is a borrow,
+ * if only for the length of a copy: it is admitted when its range is shared and nobody is
+ * converting it, and a conversion to private waits for it. So a page cannot turn private under
+ * a copy or under an I/O request, and nothing here waits for a conversion, which could be
+ * waiting for the caller.
  */
 #include "memory/memory.h"
 
 #include <errno.h>
-#include <inttypes.h>
-#include <linux/kvm.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "memory/ram.h"
 #include "vmm/cleanup.h"
 #include "vmm/err.h"
 #include "vmm/host.h"
 
-struct ram {
-	struct range gpa;
-	void *hva;
-	int guest_memfd;
-};
-
-struct guest_memory {
-	struct host *host;
-	struct ram ram[LAYOUT_RAM_RANGES_MAX];
-	unsigned int n_ram;
-	uint64_t n_borrows; /* atomic; none is left when the memory goes */
-};
-
-static int ram_create_file(struct guest_memory *memory, int vm, uint64_t size_bytes,
-			   struct err *err)
-{
-	int fd = host_vm_create_guest_memfd(memory->host, vm, size_bytes,
-					    GUEST_MEMFD_FLAG_MMAP |
-						    GUEST_MEMFD_FLAG_INIT_SHARED);
-
-	/* Kernels before guest_memfd say ENOTTY; those that cannot map it reject the flags. */
-	if (fd == -ENOTTY || fd == -EINVAL)
-		return err_set(
-			err, -EOPNOTSUPP,
-			"memory: this kernel has no mmap-able guest_memfd; use Linux 6.18 "
-			"or newer with CONFIG_KVM_GUEST_MEMFD");
-	if (fd < 0)
-		return err_set(err, fd,
-			       "memory: cannot create a guest_memfd of %" PRIu64
-			       " MiB: %s; give the guest less memory",
-			       size_bytes / MIB, err_describe(fd));
-	return fd;
-}
-
-static int ram_init(struct guest_memory *memory, int vm, struct range gpa, struct err *err)
-{
-	struct ram *ram = &memory->ram[memory->n_ram];
-	struct kvm_userspace_memory_region2 region = {
-		.slot = memory->n_ram,
-		.flags = KVM_MEM_GUEST_MEMFD,
-		.guest_phys_addr = gpa.start,
-		.memory_size = range_size(gpa),
-	};
-	int ret;
-
-	*ram = (struct ram){.gpa = gpa};
-	ram->guest_memfd = ram_create_file(memory, vm, range_size(gpa), err);
-	if (ram->guest_memfd < 0)
-		return ram->guest_memfd;
-
-	ret = host_mem_map(memory->host, ram->guest_memfd, 0, range_size(gpa), &ram->hva);
-	if (ret) {
-		host_close(memory->host, ram->guest_memfd);
-		return err_set(err, ret,
-			       "memory: cannot map %" PRIu64 " MiB of guest_memfd: %s",
-			       range_size(gpa) / MIB, err_describe(ret));
-	}
-	memory->n_ram++;
-
-	region.userspace_addr = (uintptr_t)ram->hva;
-	region.guest_memfd = (uint32_t)ram->guest_memfd;
-	ret = host_vm_set_memory_region(memory->host, vm, &region);
-	if (ret)
-		return err_set(err, ret,
-			       "memory: KVM refused the memslot at gpa 0x%" PRIx64 " (%" PRIu64
-			       " MiB): %s",
-			       gpa.start, range_size(gpa) / MIB, err_describe(ret));
-	return 0;
-}
-
 int guest_memory_new(struct host *host, int vm, const struct layout *layout,
-		     struct guest_memory **ret_memory, struct err *err)
+		     enum backing backing, struct guest_memory **ret_memory, struct err *err)
 {
 	struct guest_memory *memory = calloc(1, sizeof(*memory));
+	pthread_condattr_t monotonic;
 	int ret = 0;
 
 	if (!memory)
 		return err_set(err, -ENOMEM, "memory: out of memory");
 	memory->host = host;
+	memory->vm = vm;
+	memory->backing = backing;
+	pthread_mutex_init(&memory->lock, NULL);
+	pthread_condattr_init(&monotonic);
+	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	pthread_cond_init(&memory->changed, &monotonic);
+	pthread_condattr_destroy(&monotonic);
 
+	if (ram_can_convert(memory))
+		ret = sides_new(layout, SIDE_SHARED, &memory->sides);
+	if (ret)
+		err_set(err, ret, "memory: out of memory");
 	for (unsigned int i = 0; i < layout->n_ram && !ret; i++)
-		ret = ram_init(memory, vm, layout->ram[i], err);
+		ret = ram_start(memory, layout->ram[i], err);
 	if (ret) {
 		guest_memory_free(memory);
 		return ret;
@@ -114,122 +57,202 @@ void guest_memory_free(struct guest_memory *memory)
 	if (!memory)
 		return;
 	ASSERT(memory->n_borrows == 0);
-	for (unsigned int i = 0; i < memory->n_ram; i++) {
-		struct ram *ram = &memory->ram[i];
-
-		host_mem_unmap(memory->host, ram->hva, range_size(ram->gpa));
-		host_close(memory->host, ram->guest_memfd);
-	}
+	ASSERT(!memory->claims);
+	for (unsigned int i = 0; i < memory->n_ram; i++)
+		ram_stop(memory, &memory->ram[i]);
+	sides_free(memory->sides);
+	pthread_cond_destroy(&memory->changed);
+	pthread_mutex_destroy(&memory->lock);
 	free(memory);
 }
 
-/* The host address of [gpa, gpa + size_bytes), or NULL unless one RAM range covers it. */
-static void *memory_find(const struct guest_memory *memory, gpa_t gpa, uint64_t size_bytes)
+static bool range_is_shared(const struct guest_memory *memory, struct range gpa)
 {
-	struct range wanted;
+	enum side side;
+	struct range pages = {.start = align_down(gpa.start, GRANULE_BYTES),
+			      .end = align_up(gpa.end, GRANULE_BYTES)};
 
-	if (!range_init(&wanted, gpa, size_bytes))
-		return NULL;
-	for (unsigned int i = 0; i < memory->n_ram; i++) {
-		const struct ram *ram = &memory->ram[i];
+	return sides_find_end(memory->sides, pages.start, pages.end, &side) == pages.end &&
+	       side == SIDE_SHARED;
+}
 
-		if (range_covers(ram->gpa, wanted))
-			return (char *)ram->hva + (gpa - ram->gpa.start);
+static int borrow_admit(struct guest_memory *memory, struct borrow *borrow)
+{
+	WITH_LOCK(&memory->lock);
+
+	for (const struct claim *claim = memory->claims; claim; claim = claim->next) {
+		if (range_overlaps(claim->gpa, borrow->gpa))
+			return -EBUSY;
 	}
-	return NULL;
+	if (!range_is_shared(memory, borrow->gpa))
+		return -EFAULT;
+	borrow->next = memory->borrows;
+	borrow->link = &memory->borrows;
+	if (borrow->next)
+		borrow->next->link = &borrow->next;
+	memory->borrows = borrow;
+	return 0;
+}
+
+static void borrow_remove(struct guest_memory *memory, struct borrow *borrow)
+{
+	WITH_LOCK(&memory->lock);
+
+	*borrow->link = borrow->next;
+	if (borrow->next)
+		borrow->next->link = borrow->link;
+	if (memory->n_waiting)
+		pthread_cond_broadcast(&memory->changed);
+}
+
+int guest_borrow(struct guest_memory *memory, gpa_t gpa, uint64_t size_bytes,
+		 struct borrow *borrow, struct iovec *ret_iov)
+{
+	const struct ram *ram;
+	struct range wanted;
+	int ret = 0;
+
+	if (!size_bytes || !range_init(&wanted, gpa, size_bytes))
+		return -EFAULT;
+	ram = ram_find(memory, wanted);
+	if (!ram)
+		return -EFAULT;
+	*borrow = (struct borrow){.gpa = wanted};
+	if (memory->sides)
+		ret = borrow_admit(memory, borrow);
+	if (ret)
+		return ret;
+	atomic_fetch_add_explicit(&memory->n_borrows, 1, memory_order_relaxed);
+	*ret_iov = (struct iovec){.iov_base = (char *)ram->hva + (gpa - ram->gpa.start),
+				  .iov_len = size_bytes};
+	return 0;
+}
+
+void guest_return(struct guest_memory *memory, struct borrow *borrow)
+{
+	ASSERT(!range_is_empty(borrow->gpa));
+	if (memory->sides)
+		borrow_remove(memory, borrow);
+	ASSERT(atomic_fetch_sub_explicit(&memory->n_borrows, 1, memory_order_relaxed) != 0);
+	*borrow = (struct borrow){0};
+}
+
+/* A borrow for the length of a copy: what is being converted is no memory to copy from or to.
+ */
+static int access_begin(struct guest_memory *memory, gpa_t gpa, uint64_t size_bytes,
+			struct borrow *borrow, void **ret_hva)
+{
+	struct iovec iov = {0};
+
+	if (size_bytes && guest_borrow(memory, gpa, size_bytes, borrow, &iov))
+		return -EFAULT;
+	*ret_hva = iov.iov_base;
+	return 0;
+}
+
+static void access_end(struct guest_memory *memory, struct borrow *borrow)
+{
+	if (!range_is_empty(borrow->gpa))
+		guest_return(memory, borrow);
 }
 
 int guest_read(struct guest_memory *memory, gpa_t gpa, void *buffer, size_t size_bytes)
 {
-	const void *hva = memory_find(memory, gpa, size_bytes);
+	struct borrow borrow = {0};
+	void *hva;
 
-	if (!hva)
+	if (access_begin(memory, gpa, size_bytes, &borrow, &hva))
 		return -EFAULT;
-	memcpy(buffer, hva, size_bytes);
+	if (size_bytes)
+		memcpy(buffer, hva, size_bytes);
+	access_end(memory, &borrow);
 	return 0;
 }
 
 int guest_write(struct guest_memory *memory, gpa_t gpa, const void *buffer, size_t size_bytes)
 {
-	void *hva = memory_find(memory, gpa, size_bytes);
+	struct borrow borrow = {0};
+	void *hva;
 
-	if (!hva)
+	if (access_begin(memory, gpa, size_bytes, &borrow, &hva))
 		return -EFAULT;
-	memcpy(hva, buffer, size_bytes);
+	if (size_bytes)
+		memcpy(hva, buffer, size_bytes);
+	access_end(memory, &borrow);
 	return 0;
 }
 
 int guest_zero(struct guest_memory *memory, gpa_t gpa, uint64_t size_bytes)
 {
-	void *hva = memory_find(memory, gpa, size_bytes);
+	struct borrow borrow = {0};
+	void *hva;
 
-	if (!hva)
+	if (access_begin(memory, gpa, size_bytes, &borrow, &hva))
 		return -EFAULT;
-	memset(hva, 0, size_bytes);
+	if (size_bytes)
+		memset(hva, 0, size_bytes);
+	access_end(memory, &borrow);
 	return 0;
 }
 
 int guest_load_u16(struct guest_memory *memory, gpa_t gpa, uint16_t *ret_value)
 {
-	const uint16_t *hva = memory_find(memory, gpa, sizeof(*hva));
+	struct borrow borrow = {0};
+	void *hva;
 
-	if (!hva || !is_aligned(gpa, sizeof(*hva)))
+	if (!is_aligned(gpa, sizeof(uint16_t)) ||
+	    access_begin(memory, gpa, sizeof(uint16_t), &borrow, &hva))
 		return -EFAULT;
-	*ret_value = __atomic_load_n(hva, __ATOMIC_ACQUIRE);
+	*ret_value = __atomic_load_n((const uint16_t *)hva, __ATOMIC_ACQUIRE);
+	access_end(memory, &borrow);
 	return 0;
 }
 
 int guest_store_u16(struct guest_memory *memory, gpa_t gpa, uint16_t value)
 {
-	uint16_t *hva = memory_find(memory, gpa, sizeof(*hva));
+	struct borrow borrow = {0};
+	void *hva;
 
-	if (!hva || !is_aligned(gpa, sizeof(*hva)))
+	if (!is_aligned(gpa, sizeof(uint16_t)) ||
+	    access_begin(memory, gpa, sizeof(uint16_t), &borrow, &hva))
 		return -EFAULT;
-	__atomic_store_n(hva, value, __ATOMIC_RELEASE);
+	__atomic_store_n((uint16_t *)hva, value, __ATOMIC_RELEASE);
+	access_end(memory, &borrow);
 	return 0;
 }
 
 int guest_read_file(struct guest_memory *memory, gpa_t gpa, int fd, off_t offset,
 		    uint64_t size_bytes)
 {
-	char *hva = memory_find(memory, gpa, size_bytes);
+	struct borrow borrow = {0};
+	void *start;
+	char *hva;
+	int ret = 0;
 
-	if (!hva)
+	if (access_begin(memory, gpa, size_bytes, &borrow, &start))
 		return -EFAULT;
-	while (size_bytes) {
+	for (hva = start; size_bytes && !ret;) {
 		ssize_t got = pread(fd, hva, size_bytes, offset);
 
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got < 0)
-			return -errno;
-		if (!got)
-			return -ENODATA;
-		hva += got;
-		offset += got;
-		size_bytes -= (uint64_t)got;
+		if (got > 0) {
+			hva += got;
+			offset += got;
+			size_bytes -= (uint64_t)got;
+		} else if (got == 0) {
+			ret = -ENODATA;
+		} else if (errno != EINTR) {
+			ret = -errno;
+		}
 	}
-	return 0;
+	access_end(memory, &borrow);
+	return ret;
 }
 
-int guest_borrow(struct guest_memory *memory, gpa_t gpa, uint64_t size_bytes,
-		 struct borrow *borrow, struct iovec *ret_iov)
+enum side guest_get_side(const struct guest_memory *memory, gpa_t gpa)
 {
-	void *hva = size_bytes ? memory_find(memory, gpa, size_bytes) : NULL;
+	struct range page = {.start = gpa, .end = gpa + 1};
 
-	if (!hva)
-		return -EFAULT;
-	__atomic_add_fetch(&memory->n_borrows, 1, __ATOMIC_RELAXED);
-	borrow->gpa = (struct range){.start = gpa, .end = gpa + size_bytes};
-	*ret_iov = (struct iovec){.iov_base = hva, .iov_len = size_bytes};
-	return 0;
-}
-
-void guest_return(struct guest_memory *memory, struct borrow *borrow)
-{
-	uint64_t left = __atomic_sub_fetch(&memory->n_borrows, 1, __ATOMIC_RELAXED);
-
-	ASSERT(left != UINT64_MAX);
-	ASSERT(!range_is_empty(borrow->gpa));
-	*borrow = (struct borrow){0};
+	if (!memory->sides || gpa == UINT64_MAX || !ram_find(memory, page))
+		return SIDE_SHARED;
+	return sides_get(memory->sides, gpa);
 }

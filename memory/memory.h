@@ -12,6 +12,7 @@
 #ifndef MEMORY_MEMORY_H
 #define MEMORY_MEMORY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 #include <sys/uio.h>
@@ -55,19 +56,113 @@ int layout_init(struct layout *ret_layout, uint64_t ram_bytes, unsigned int gpa_
 
 /* --- Guest memory --- */
 
+/* Which side a page is on. */
+enum side {
+	SIDE_SHARED,
+	SIDE_PRIVATE,
+	SIDE_BROKEN, /* its state in the kernel is not known: never used again */
+	SIDE_COUNT,
+};
+
+/* Where the bytes live. */
+enum backing {
+	BACKING_PLAIN,	 /* mmap-able guest_memfd of an ordinary VM; nothing is ever private */
+	BACKING_INPLACE, /* mmap-able guest_memfd; a page converts in place */
+	BACKING_PAIRED,	 /* memfd for the shared side, guest_memfd for the private one */
+};
+
 struct guest_memory;
 
 /**
- * Make RAM and its memslots in @vm: guest_memfd MMAP|INIT_SHARED, one file per RAM range.
+ * Find out by trying how @vm, which is of a type with private memory, converts on this kernel.
  *
- * Returns 0; -EOPNOTSUPP (the kernel lacks mmap-able guest_memfd), -ENOMEM, -errno, with @err
- * naming the cure; nothing is left behind then.
+ * Returns 0; -EOPNOTSUPP (neither way works), -errno, with @err naming the cure. Leaves nothing
+ * behind.
+ */
+int backing_probe(struct host *host, int vm, enum backing *ret_backing, struct err *err);
+
+/**
+ * Make RAM and its memslots in @vm, all shared.
+ *
+ * Returns 0; -EOPNOTSUPP (the kernel cannot do @backing), -ENOMEM, -errno, with @err naming the
+ * cure; nothing is left behind then.
  */
 int guest_memory_new(struct host *host, int vm, const struct layout *layout,
-		     struct guest_memory **ret_memory, struct err *err);
+		     enum backing backing, struct guest_memory **ret_memory, struct err *err);
 
 /* After every vCPU and device is gone. Accepts NULL. Deletes no memslot: the VM goes next. */
 void guest_memory_free(struct guest_memory *memory);
+
+/* --- Conversion --- */
+
+/* Who asked. */
+enum conversion_source {
+	CONVERSION_HYPERCALL,	 /* KVM_HC_MAP_GPA_RANGE and what KVM turns into it */
+	CONVERSION_MEMORY_FAULT, /* an access to the other side */
+	CONVERSION_LAUNCH,	 /* Alcove itself, before the guest runs */
+	CONVERSION_SOURCE_COUNT,
+};
+
+/* How it ended. */
+enum conversion_end {
+	CONVERSION_DONE,    /* the whole range is on the side asked for */
+	CONVERSION_REFUSED, /* nothing changed; asking again is of no use */
+	CONVERSION_AGAIN,   /* nothing changed; a page stayed in use to the bound */
+	CONVERSION_BROKEN,  /* a step could not be taken back; the range is SIDE_BROKEN from now
+			       on */
+	CONVERSION_END_COUNT,
+};
+
+/* One conversion, for trace and statistics. */
+struct conversion_record {
+	struct range gpa;
+	enum side to;
+	enum conversion_source source;
+	enum conversion_end end;
+	bool is_noop;	/* the range was on that side already, or is no RAM */
+	int error;	/* -errno of the operation that failed first, or 0 */
+	gpa_t busy_gpa; /* the page that was in use, when n_retries */
+	unsigned int n_retries;
+	uint64_t claim_ns; /* waiting for other conversions and borrows */
+	uint64_t unmap_ns;
+	uint64_t set_ns; /* KVM, back-off included */
+	uint64_t discard_ns;
+	uint64_t map_ns;
+};
+
+/**
+ * Bring [gpa, gpa + size_bytes) to @to. Blocks at most about two seconds, most often
+ * microseconds. Any vCPU thread; disjoint ranges convert side by side, overlapping ones one
+ * after the other.
+ *
+ * Refused: empty, unaligned or wrapping ranges; RAM and not RAM in one range; what is no RAM to
+ * private (to shared it is done without action: firmware asks for that); a page that is broken;
+ * plain memory to private.
+ */
+enum conversion_end guest_convert(struct guest_memory *memory, gpa_t gpa, uint64_t size_bytes,
+				  enum side to, enum conversion_source source);
+
+/* The side of the page at @gpa; SIDE_SHARED for what is no RAM. Any thread. */
+enum side guest_get_side(const struct guest_memory *memory, gpa_t gpa);
+
+enum { CONVERSION_BUCKETS = 24 };
+
+/* Since the VM was made. Times of those that were no no-op, in buckets of 2^i us. */
+struct conversion_stats {
+	uint64_t n_ended[SIDE_COUNT][CONVERSION_END_COUNT]; /* [to] */
+	uint64_t n_noops;
+	uint64_t n_pages[SIDE_COUNT]; /* converted, [to] */
+	uint64_t n_retries;
+	uint64_t n_in_bucket[CONVERSION_BUCKETS];
+};
+
+struct conversion_stats guest_get_stats(struct guest_memory *memory);
+
+/* Called after each conversion, on its thread; set before any. NULL turns it off. */
+typedef void conversion_trace_fn(void *trace, const struct conversion_record *record);
+void guest_set_trace(struct guest_memory *memory, conversion_trace_fn *fn, void *trace);
+
+/* --- Access --- */
 
 /**
  * Copy out of, or into, guest memory. RAM ranges never touch, so a range lies in one of them.
@@ -102,6 +197,8 @@ int guest_read_file(struct guest_memory *memory, gpa_t gpa, int fd, off_t offset
 /* A range in use by one request. Zero-initialise; the memory subsystem owns the fields. */
 struct borrow {
 	struct range gpa;
+	struct borrow *next;
+	struct borrow **link; /* what points here; NULL when not listed */
 };
 
 /**

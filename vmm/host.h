@@ -45,6 +45,10 @@ struct host_ops {
 				    const struct kvm_userspace_memory_region2 *region);
 	int (*vm_create_guest_memfd)(struct host *host, int vm, uint64_t size_bytes,
 				     uint64_t flags);
+	int (*vm_set_attributes)(struct host *host, int vm, struct range gpa,
+				 uint64_t attributes);
+	int (*gmem_set_attributes)(struct host *host, int guest_memfd, struct range offset,
+				   uint64_t attributes, uint64_t *ret_error_offset);
 	int (*vm_signal_msi)(struct host *host, int vm, uint64_t address, uint32_t data);
 	int (*vm_ioeventfd)(struct host *host, int vm, const struct kvm_ioeventfd *ioeventfd);
 	/* vCPUs. */
@@ -61,12 +65,15 @@ struct host_ops {
 	int (*vcpu_get_tsc_khz)(struct host *host, int vcpu);
 	int (*vcpu_set_mp_state)(struct host *host, int vcpu, uint32_t state);
 	/* Memory and files. */
+	int (*mem_create)(struct host *host, uint64_t size_bytes);
+	int (*mem_discard)(struct host *host, int fd, struct range offset);
 	int (*mem_map)(struct host *host, int fd, uint64_t offset, uint64_t size_bytes,
 		       void **ret_hva);
 	void (*mem_unmap)(struct host *host, void *hva, uint64_t size_bytes);
 	void (*close)(struct host *host, int fd);
 	/* Time and chance. */
 	uint64_t (*clock_now_ns)(struct host *host);
+	void (*clock_sleep_ns)(struct host *host, uint64_t ns);
 	ssize_t (*random_fill)(struct host *host, void *buffer, size_t size_bytes);
 };
 
@@ -162,6 +169,39 @@ static inline int host_vm_create_guest_memfd(struct host *host, int vm, uint64_t
 					     uint64_t flags)
 {
 	return host->ops->vm_create_guest_memfd(host, vm, size_bytes, flags);
+}
+
+/**
+ * Say for a range whether its pages are private, where KVM keeps that per VM
+ * (KVM_SET_MEMORY_ATTRIBUTES).
+ *
+ * @gpa: multiples of the granule, not empty.
+ * @attributes: 0 or KVM_MEMORY_ATTRIBUTE_PRIVATE.
+ * Returns 0; -EINVAL (attribute not known to this VM: also when the kernel keeps attributes per
+ * guest_memfd), -ENOMEM, -errno. All pages change or none.
+ */
+static inline int host_vm_set_attributes(struct host *host, int vm, struct range gpa,
+					 uint64_t attributes)
+{
+	return host->ops->vm_set_attributes(host, vm, gpa, attributes);
+}
+
+/**
+ * The same, in place, where KVM keeps it per guest_memfd (KVM_SET_MEMORY_ATTRIBUTES2; see
+ * vmm/kvm_inplace.h).
+ *
+ * @offset: bytes in the file; multiples of the granule, not empty.
+ * @ret_error_offset: with -EAGAIN and -ENOMEM, the first page that is the reason.
+ * Returns 0; -EAGAIN (to private only: a page is pinned, mapped by the kernel or otherwise in
+ * use), -ENOTTY (this kernel does not convert in place), -EINVAL, -ENOMEM, -errno. All pages
+ * change or none.
+ */
+static inline int host_gmem_set_attributes(struct host *host, int guest_memfd,
+					   struct range offset, uint64_t attributes,
+					   uint64_t *ret_error_offset)
+{
+	return host->ops->gmem_set_attributes(host, guest_memfd, offset, attributes,
+					      ret_error_offset);
 }
 
 /**
@@ -291,6 +331,28 @@ static inline int host_vcpu_set_mp_state(struct host *host, int vcpu, uint32_t s
 /* --- Memory and files --- */
 
 /**
+ * An anonymous file of @size_bytes (memfd_create), all holes.
+ *
+ * Returns its file descriptor (release it with host_close), or -errno.
+ */
+static inline int host_mem_create(struct host *host, uint64_t size_bytes)
+{
+	return host->ops->mem_create(host, size_bytes);
+}
+
+/**
+ * Free the memory behind a part of a memfd or guest_memfd; it reads as zeroes afterwards
+ * (FALLOC_FL_PUNCH_HOLE).
+ *
+ * @offset: bytes in the file; multiples of the granule.
+ * Returns 0 or -errno; on error some of the memory may be free.
+ */
+static inline int host_mem_discard(struct host *host, int fd, struct range offset)
+{
+	return host->ops->mem_discard(host, fd, offset);
+}
+
+/**
  * Map a file shared and writable (mmap; MAP_SHARED, MAP_NORESERVE).
  *
  * @offset, @size_bytes: multiples of the granule.
@@ -326,6 +388,14 @@ static inline void host_close(struct host *host, int fd)
 static inline uint64_t host_clock_now_ns(struct host *host)
 {
 	return host->ops->clock_now_ns(host);
+}
+
+/**
+ * Let @ns pass, or less after a signal.
+ */
+static inline void host_clock_sleep_ns(struct host *host, uint64_t ns)
+{
+	host->ops->clock_sleep_ns(host, ns);
 }
 
 /**

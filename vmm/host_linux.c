@@ -14,6 +14,7 @@
 
 #include "vmm/cleanup.h"
 #include "vmm/err.h"
+#include "vmm/kvm_inplace.h"
 
 enum { KVM_API_VERSION_KNOWN = 12 };
 
@@ -98,6 +99,36 @@ static int linux_vm_create_guest_memfd(struct host *host, int vm, uint64_t size_
 
 	(void)host;
 	return kvm_ioctl(vm, KVM_CREATE_GUEST_MEMFD, &request);
+}
+
+static int linux_vm_set_attributes(struct host *host, int vm, struct range gpa,
+				   uint64_t attributes)
+{
+	struct kvm_memory_attributes request = {
+		.address = gpa.start,
+		.size = range_size(gpa),
+		.attributes = attributes,
+	};
+
+	(void)host;
+	return kvm_ioctl(vm, KVM_SET_MEMORY_ATTRIBUTES, &request);
+}
+
+static int linux_gmem_set_attributes(struct host *host, int guest_memfd, struct range offset,
+				     uint64_t attributes, uint64_t *ret_error_offset)
+{
+	struct alcove_kvm_memory_attributes2 request = {
+		.offset = offset.start,
+		.size = range_size(offset),
+		.attributes = attributes,
+	};
+	int ret;
+
+	(void)host;
+	ret = kvm_ioctl(guest_memfd, ALCOVE_KVM_SET_MEMORY_ATTRIBUTES2, &request);
+	if (ret == -EAGAIN || ret == -ENOMEM)
+		*ret_error_offset = request.error_offset;
+	return ret;
 }
 
 static int linux_vm_signal_msi(struct host *host, int vm, uint64_t address, uint32_t data)
@@ -199,6 +230,27 @@ static int linux_vcpu_set_mp_state(struct host *host, int vcpu, uint32_t state)
 	return kvm_ioctl(vcpu, KVM_SET_MP_STATE, &request);
 }
 
+static int linux_mem_create(struct host *host, uint64_t size_bytes)
+{
+	_cleanup_close_ int fd = memfd_create("alcove guest shared", MFD_CLOEXEC);
+
+	(void)host;
+	if (fd < 0)
+		return -errno;
+	if (ftruncate(fd, (off_t)size_bytes))
+		return -errno;
+	return take_fd(&fd);
+}
+
+static int linux_mem_discard(struct host *host, int fd, struct range offset)
+{
+	(void)host;
+	if (fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)offset.start,
+		      (off_t)range_size(offset)))
+		return -errno;
+	return 0;
+}
+
 static int linux_mem_map(struct host *host, int fd, uint64_t offset, uint64_t size_bytes,
 			 void **ret_hva)
 {
@@ -234,6 +286,17 @@ static uint64_t linux_clock_now_ns(struct host *host)
 	return (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
 }
 
+static void linux_clock_sleep_ns(struct host *host, uint64_t ns)
+{
+	struct timespec time = {
+		.tv_sec = (time_t)(ns / UINT64_C(1000000000)),
+		.tv_nsec = (long)(ns % UINT64_C(1000000000)),
+	};
+
+	(void)host;
+	clock_nanosleep(CLOCK_MONOTONIC, 0, &time, NULL);
+}
+
 static ssize_t linux_random_fill(struct host *host, void *buffer, size_t size_bytes)
 {
 	ssize_t got;
@@ -252,6 +315,8 @@ static const struct host_ops linux_ops = {
 	.vm_set_identity_map = linux_vm_set_identity_map,
 	.vm_set_memory_region = linux_vm_set_memory_region,
 	.vm_create_guest_memfd = linux_vm_create_guest_memfd,
+	.vm_set_attributes = linux_vm_set_attributes,
+	.gmem_set_attributes = linux_gmem_set_attributes,
 	.vm_signal_msi = linux_vm_signal_msi,
 	.vm_ioeventfd = linux_vm_ioeventfd,
 	.vcpu_create = linux_vcpu_create,
@@ -265,10 +330,13 @@ static const struct host_ops linux_ops = {
 	.vcpu_set_msrs = linux_vcpu_set_msrs,
 	.vcpu_get_tsc_khz = linux_vcpu_get_tsc_khz,
 	.vcpu_set_mp_state = linux_vcpu_set_mp_state,
+	.mem_create = linux_mem_create,
+	.mem_discard = linux_mem_discard,
 	.mem_map = linux_mem_map,
 	.mem_unmap = linux_mem_unmap,
 	.close = linux_close,
 	.clock_now_ns = linux_clock_now_ns,
+	.clock_sleep_ns = linux_clock_sleep_ns,
 	.random_fill = linux_random_fill,
 };
 

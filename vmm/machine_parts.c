@@ -106,7 +106,7 @@ static int memory_start(struct machine *machine, struct err *err)
 				  cpuid_gpa_bits(machine->cpuid), err);
 	if (!ret)
 		ret = guest_memory_new(machine->host, machine->vm, &machine->layout,
-				       &machine->memory, err);
+				       BACKING_PLAIN, &machine->memory, err);
 	return ret;
 }
 

@@ -9,6 +9,8 @@
 #include "tests/fake/fake_state.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <linux/falloc.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -243,6 +245,35 @@ static int fake_vm_create_guest_memfd(struct host *host, int vm, uint64_t size_b
 					     .mappable = flags & GUEST_MEMFD_FLAG_MMAP});
 }
 
+static int fake_vm_set_attributes(struct host *host, int vm, struct range gpa,
+				  uint64_t attributes)
+{
+	struct fake *fake = fake_of(host);
+	WITH_LOCK(&fake->lock);
+	int fault = fake_fault(fake);
+
+	fake_fd_get(fake, vm, FAKE_VM);
+	if (fault)
+		return fault;
+	(void)gpa;
+	/* An ordinary VM knows no attribute. */
+	return attributes ? -EINVAL : 0;
+}
+
+static int fake_gmem_set_attributes(struct host *host, int guest_memfd, struct range offset,
+				    uint64_t attributes, uint64_t *ret_error_offset)
+{
+	struct fake *fake = fake_of(host);
+	WITH_LOCK(&fake->lock);
+	int fault = fake_fault(fake);
+
+	fake_fd_get(fake, guest_memfd, FAKE_GUEST_MEMFD);
+	(void)offset;
+	(void)attributes;
+	(void)ret_error_offset;
+	return fault ? fault : -ENOTTY;
+}
+
 static int fake_vm_signal_msi(struct host *host, int vm, uint64_t address, uint32_t data)
 {
 	struct fake *fake = fake_of(host);
@@ -301,6 +332,34 @@ static int fake_vm_ioeventfd(struct host *host, int vm, const struct kvm_ioevent
 	return 0;
 }
 
+static int fake_mem_create(struct host *host, uint64_t size_bytes)
+{
+	struct fake *fake = fake_of(host);
+	WITH_LOCK(&fake->lock);
+	int fault = fake_fault(fake);
+	int fd;
+
+	if (fault)
+		return fault;
+	fd = memfd_create("fake memfd", MFD_CLOEXEC);
+	ASSERT(fd >= 0 && ftruncate(fd, (off_t)size_bytes) == 0);
+	return fake_fd_add(fake, fd,
+			   &(struct fake_fd){.kind = FAKE_MEMFD, .size_bytes = size_bytes});
+}
+
+static int fake_mem_discard(struct host *host, int fd, struct range offset)
+{
+	struct fake *fake = fake_of(host);
+	WITH_LOCK(&fake->lock);
+	int fault = fake_fault(fake);
+
+	if (fault)
+		return fault;
+	ASSERT(fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)offset.start,
+			 (off_t)range_size(offset)) == 0);
+	return 0;
+}
+
 static int fake_mem_map(struct host *host, int fd, uint64_t offset, uint64_t size_bytes,
 			void **ret_hva)
 {
@@ -311,7 +370,9 @@ static int fake_mem_map(struct host *host, int fd, uint64_t offset, uint64_t siz
 
 	if (fault)
 		return fault;
-	if (!fake_fd_get(fake, fd, FAKE_GUEST_MEMFD)->mappable)
+	ASSERT(fd >= 0 && fd < FAKE_FDS_MAX);
+	if (fake->fds[fd].kind != FAKE_MEMFD &&
+	    !fake_fd_get(fake, fd, FAKE_GUEST_MEMFD)->mappable)
 		return -ENODEV;
 	hva = mmap(NULL, size_bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd,
 		   (off_t)offset);
@@ -348,7 +409,7 @@ static void fake_close(struct host *host, int fd)
 	WITH_LOCK(&fake->lock);
 
 	ASSERT(fd >= 0 && fd < FAKE_FDS_MAX);
-	ASSERT(fake->fds[fd].kind == FAKE_VM || fake->fds[fd].kind == FAKE_GUEST_MEMFD);
+	ASSERT(fake->fds[fd].kind != FAKE_NOTHING && fake->fds[fd].kind != FAKE_VCPU);
 	if (fake->fds[fd].kind == FAKE_VM) {
 		memset(fake->slots, 0, sizeof(fake->slots));
 		memset(fake->ioeventfds, 0, sizeof(fake->ioeventfds));
@@ -363,6 +424,15 @@ static uint64_t fake_clock_now_ns(struct host *host)
 	WITH_LOCK(&fake->lock);
 
 	return fake->now_ns;
+}
+
+/* Time passes only by this and by fake_advance_clock. */
+static void fake_clock_sleep_ns(struct host *host, uint64_t ns)
+{
+	struct fake *fake = fake_of(host);
+	WITH_LOCK(&fake->lock);
+
+	fake->now_ns += ns;
 }
 
 static ssize_t fake_random_fill(struct host *host, void *buffer, size_t size_bytes)
@@ -387,6 +457,8 @@ static const struct host_ops fake_ops = {
 	.vm_set_identity_map = fake_vm_set_address,
 	.vm_set_memory_region = fake_vm_set_memory_region,
 	.vm_create_guest_memfd = fake_vm_create_guest_memfd,
+	.vm_set_attributes = fake_vm_set_attributes,
+	.gmem_set_attributes = fake_gmem_set_attributes,
 	.vm_signal_msi = fake_vm_signal_msi,
 	.vm_ioeventfd = fake_vm_ioeventfd,
 	.vcpu_create = fake_vcpu_create,
@@ -400,10 +472,13 @@ static const struct host_ops fake_ops = {
 	.vcpu_set_msrs = fake_vcpu_set_msrs,
 	.vcpu_get_tsc_khz = fake_vcpu_get_tsc_khz,
 	.vcpu_set_mp_state = fake_vcpu_set_mp_state,
+	.mem_create = fake_mem_create,
+	.mem_discard = fake_mem_discard,
 	.mem_map = fake_mem_map,
 	.mem_unmap = fake_mem_unmap,
 	.close = fake_close,
 	.clock_now_ns = fake_clock_now_ns,
+	.clock_sleep_ns = fake_clock_sleep_ns,
 	.random_fill = fake_random_fill,
 };
 

@@ -21,6 +21,7 @@ enum fake_kind {
 	FAKE_VM,
 	FAKE_VCPU,
 	FAKE_GUEST_MEMFD,
+	FAKE_MEMFD,
 };
 
 struct fake_fd {

@@ -25,8 +25,8 @@ void rig_init(struct rig *rig)
 	*rig = (struct rig){.fake = fake_new()};
 	rig->vm = host_vm_create(fake_host(rig->fake), KVM_X86_DEFAULT_VM);
 	ASSERT(layout_init(&rig->layout, RIG_RAM_BYTES, 40, &err) == 0);
-	ASSERT(guest_memory_new(fake_host(rig->fake), rig->vm, &rig->layout, &rig->memory,
-				&err) == 0);
+	ASSERT(guest_memory_new(fake_host(rig->fake), rig->vm, &rig->layout, BACKING_PLAIN,
+				&rig->memory, &err) == 0);
 	ASSERT(bus_new(&rig->mmio) == 0);
 	ASSERT(bus_new(&rig->pio) == 0);
 	ASSERT(pci_host_new(rig->mmio, rig->pio, &rig->layout, &rig->pci) == 0);

@@ -47,7 +47,7 @@ static void make_memory(void)
 	int ret = layout_init(&layout, LAYOUT_RAM_BYTES_MIN, 40, NULL);
 
 	ASSERT(ret == 0);
-	ret = guest_memory_new(fake_host(fake), vm, &layout, &memory, NULL);
+	ret = guest_memory_new(fake_host(fake), vm, &layout, BACKING_PLAIN, &memory, NULL);
 	ASSERT(ret == 0);
 }
 

@@ -35,8 +35,9 @@ static struct fixture fixture_new_layout(const struct layout *layout)
 	fixture.host = fake_host(fixture.fake);
 	fixture.vm = host_vm_create(fixture.host, KVM_X86_DEFAULT_VM);
 	ck_assert_int_ge(fixture.vm, 0);
-	ck_assert_int_eq(
-		guest_memory_new(fixture.host, fixture.vm, layout, &fixture.memory, NULL), 0);
+	ck_assert_int_eq(guest_memory_new(fixture.host, fixture.vm, layout, BACKING_PLAIN,
+					  &fixture.memory, NULL),
+			 0);
 	return fixture;
 }
 
@@ -156,8 +157,9 @@ START_TEST(test_kernel_without_mappable_guest_memfd_is_named_with_its_cure)
 		fake_traits(fake)->no_guest_memfd = old;
 		fake_traits(fake)->no_guest_memfd_mmap = true;
 		ck_assert_int_eq(layout_init(&layout, GIB, 46, NULL), 0);
-		ck_assert_int_eq(guest_memory_new(host, vm, &layout, &memory, &err),
-				 -EOPNOTSUPP);
+		ck_assert_int_eq(
+			guest_memory_new(host, vm, &layout, BACKING_PLAIN, &memory, &err),
+			-EOPNOTSUPP);
 		ck_assert_ptr_null(memory);
 		ck_assert_ptr_nonnull(strstr(err.text, "guest_memfd"));
 		ck_assert_ptr_nonnull(strstr(err.text, "Linux 6.18"));
@@ -182,7 +184,7 @@ START_TEST(test_failure_of_any_call_leaves_nothing_behind)
 		int ret;
 
 		fake_fail_call(fake, ++nth, ENOMEM);
-		ret = guest_memory_new(host, vm, &three_ranges, &memory, &err);
+		ret = guest_memory_new(host, vm, &three_ranges, BACKING_PLAIN, &memory, &err);
 		has_failed = fake_has_failed(fake);
 		ck_assert_int_eq(ret, has_failed ? -ENOMEM : 0);
 		ck_assert_int_eq(has_failed, err.text[0] != '\0');

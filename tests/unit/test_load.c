@@ -46,9 +46,9 @@ static void fixture_init(struct fixture *fixture, uint64_t ram_bytes)
 	fixture->vm = host_vm_create(host, KVM_X86_DEFAULT_VM);
 	ck_assert_int_ge(fixture->vm, 0);
 	ck_assert_int_eq(layout_init(&fixture->layout, ram_bytes, 46, NULL), 0);
-	ck_assert_int_eq(
-		guest_memory_new(host, fixture->vm, &fixture->layout, &fixture->memory, NULL),
-		0);
+	ck_assert_int_eq(guest_memory_new(host, fixture->vm, &fixture->layout, BACKING_PLAIN,
+					  &fixture->memory, NULL),
+			 0);
 }
 
 static void fixture_fini(struct fixture *fixture)

@@ -1,0 +1,404 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * One request to bring a range to a side, from its validation to its end.
+ *
+ *   validate -> claim the range (others that overlap wait) -> drop what is no change -> wait
+ * for borrows -> walk the arcs of convert.c, performing each operation -> commit the sides ->
+ * release
+ *
+ * Every wait is bounded. Requests for disjoint ranges run side by side: nothing here is held
+ * while the kernel works but the claim.
+ */
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+
+#include "memory/ram.h"
+#include "vmm/cleanup.h"
+#include "vmm/err.h"
+#include "vmm/host.h"
+
+/*
+ * How long a page may be in use by somebody else (a pin, a transient reference) before the
+ * guest is told to try again. Transient references are gone within microseconds; the first
+ * retries are at once.
+ */
+#define BUSY_BOUND_NS	 (UINT64_C(200) * 1000 * 1000)
+#define BUSY_WAIT_MIN_NS (UINT64_C(20) * 1000)
+#define BUSY_WAIT_MAX_NS (UINT64_C(10) * 1000 * 1000)
+/* How long borrows and overlapping conversions are waited for. */
+#define CLAIM_BOUND_NS (UINT64_C(2) * 1000 * 1000 * 1000)
+
+enum {
+	BUSY_RETRIES_AT_ONCE = 4,
+};
+
+/* A conversion on its way. */
+struct conversion {
+	struct guest_memory *memory;
+	const struct ram *ram;
+	struct claim claim;
+	enum side to;
+	enum convert_state state;
+	unsigned int n_retries;
+	uint64_t busy_since_ns;
+	struct conversion_record record;
+};
+
+/* --- Claims and borrows --- */
+
+static bool claims_overlap(const struct guest_memory *memory, struct range gpa)
+{
+	for (const struct claim *claim = memory->claims; claim; claim = claim->next) {
+		if (range_overlaps(claim->gpa, gpa))
+			return true;
+	}
+	return false;
+}
+
+static bool borrows_overlap(const struct guest_memory *memory, struct range gpa)
+{
+	for (const struct borrow *borrow = memory->borrows; borrow; borrow = borrow->next) {
+		if (range_overlaps(borrow->gpa, gpa))
+			return true;
+	}
+	return false;
+}
+
+/* Wait for @changed, at most to @deadline_ns of the host's clock. Called with the lock. */
+static bool memory_wait_locked(struct guest_memory *memory, uint64_t deadline_ns)
+{
+	uint64_t now_ns = host_clock_now_ns(memory->host);
+	struct timespec until;
+
+	if (now_ns >= deadline_ns)
+		return false;
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += (time_t)((deadline_ns - now_ns) / 1000000000);
+	until.tv_nsec += (long)((deadline_ns - now_ns) % 1000000000);
+	if (until.tv_nsec >= 1000000000) {
+		until.tv_sec++;
+		until.tv_nsec -= 1000000000;
+	}
+	memory->n_waiting++;
+	pthread_cond_timedwait(&memory->changed, &memory->lock, &until);
+	memory->n_waiting--;
+	return true;
+}
+
+/* Make the range this thread's own; false when others did not let go of it in time. */
+static bool conversion_claim(struct conversion *conversion, uint64_t deadline_ns)
+{
+	struct guest_memory *memory = conversion->memory;
+	WITH_LOCK(&memory->lock);
+
+	while (claims_overlap(memory, conversion->claim.gpa)) {
+		if (!memory_wait_locked(memory, deadline_ns))
+			return false;
+	}
+	conversion->claim.next = memory->claims;
+	memory->claims = &conversion->claim;
+	return true;
+}
+
+/* From here on no new borrow of the range is admitted; wait for those there are. */
+static bool conversion_wait_borrows(struct conversion *conversion, uint64_t deadline_ns)
+{
+	struct guest_memory *memory = conversion->memory;
+	WITH_LOCK(&memory->lock);
+
+	while (borrows_overlap(memory, conversion->claim.gpa)) {
+		if (!memory_wait_locked(memory, deadline_ns))
+			return false;
+	}
+	return true;
+}
+
+static void conversion_release(struct conversion *conversion)
+{
+	struct guest_memory *memory = conversion->memory;
+	WITH_LOCK(&memory->lock);
+
+	for (struct claim **link = &memory->claims; *link; link = &(*link)->next) {
+		if (*link == &conversion->claim) {
+			*link = conversion->claim.next;
+			break;
+		}
+	}
+	if (memory->n_waiting)
+		pthread_cond_broadcast(&memory->changed);
+}
+
+/* --- Operations --- */
+
+/* Wait a little for whoever uses a page; RESULT_AGAIN when that has been done long enough. */
+static enum convert_result conversion_back_off(struct conversion *conversion)
+{
+	struct host *host = conversion->memory->host;
+	unsigned int n = conversion->n_retries++;
+	uint64_t wait_ns = BUSY_WAIT_MIN_NS;
+
+	if (n < BUSY_RETRIES_AT_ONCE)
+		return RESULT_OK;
+	if (host_clock_now_ns(host) - conversion->busy_since_ns >= BUSY_BOUND_NS)
+		return RESULT_AGAIN;
+	for (; n > BUSY_RETRIES_AT_ONCE && wait_ns < BUSY_WAIT_MAX_NS; n--)
+		wait_ns *= 2;
+	host_clock_sleep_ns(host, wait_ns < BUSY_WAIT_MAX_NS ? wait_ns : BUSY_WAIT_MAX_NS);
+	return RESULT_OK;
+}
+
+/* The pieces of the range that are not on the side asked for: the map changes only at the end.
+ */
+static int conversion_for_pieces(struct conversion *conversion,
+				 int (*fn)(struct conversion *conversion, struct range gpa))
+{
+	struct range gpa = conversion->claim.gpa;
+	int ret = 0;
+
+	for (gpa_t at = gpa.start, end; at < gpa.end && !ret; at = end) {
+		enum side side;
+
+		end = sides_find_end(conversion->memory->sides, at, gpa.end, &side);
+		if (side != conversion->to)
+			ret = fn(conversion, (struct range){.start = at, .end = end});
+	}
+	return ret;
+}
+
+static int piece_set_back(struct conversion *conversion, struct range gpa)
+{
+	enum side back = conversion->to == SIDE_PRIVATE ? SIDE_SHARED : SIDE_PRIVATE;
+
+	return ram_set(conversion->memory, conversion->ram, gpa, back,
+		       &conversion->record.busy_gpa);
+}
+
+/* All at once on the way there: the kernel changes all or nothing. On the way back, what was
+ * changed. */
+static int conversion_set(struct conversion *conversion, enum side side)
+{
+	if (side != conversion->to)
+		return conversion_for_pieces(conversion, piece_set_back);
+	return ram_set(conversion->memory, conversion->ram, conversion->claim.gpa, side,
+		       &conversion->record.busy_gpa);
+}
+
+/* Perform one operation. No device is assigned yet, so none has to be told. */
+static int conversion_apply(struct conversion *conversion, enum convert_op op)
+{
+	switch (op) {
+	case OP_SET_PRIVATE:
+		return conversion_set(conversion, SIDE_PRIVATE);
+	case OP_SET_SHARED:
+		return conversion_set(conversion, SIDE_SHARED);
+	case OP_DISCARD_SHARED:
+		return ram_discard(conversion->memory, conversion->ram, conversion->claim.gpa,
+				   SIDE_SHARED);
+	case OP_DISCARD_PRIVATE:
+		return ram_discard(conversion->memory, conversion->ram, conversion->claim.gpa,
+				   SIDE_PRIVATE);
+	case OP_DMA_UNMAP:
+	case OP_DMA_MAP:
+	case OP_NONE:
+	case OP_WAIT:
+	case OP_COUNT:
+		break;
+	}
+	return 0;
+}
+
+static uint64_t *record_time(struct conversion_record *record, enum convert_op op)
+{
+	switch (op) {
+	case OP_DMA_UNMAP:
+		return &record->unmap_ns;
+	case OP_DMA_MAP:
+		return &record->map_ns;
+	case OP_DISCARD_SHARED:
+	case OP_DISCARD_PRIVATE:
+		return &record->discard_ns;
+	default:
+		return &record->set_ns;
+	}
+}
+
+static enum convert_result conversion_step(struct conversion *conversion, enum convert_op op)
+{
+	struct host *host = conversion->memory->host;
+	uint64_t start_ns = host_clock_now_ns(host);
+	enum convert_result result;
+	int ret;
+
+	if (op == OP_WAIT) {
+		if (!conversion->n_retries)
+			conversion->busy_since_ns = start_ns;
+		result = conversion_back_off(conversion);
+	} else {
+		ret = conversion_apply(conversion, op);
+		if (ret && !conversion->record.error)
+			conversion->record.error = ret;
+		if (!ret && op == OP_SET_PRIVATE)
+			conversion->record.error = 0;
+		result = ret == 0 ? RESULT_OK : ret == -EAGAIN ? RESULT_AGAIN : RESULT_FAIL;
+	}
+	*record_time(&conversion->record, op) += host_clock_now_ns(host) - start_ns;
+	return result;
+}
+
+/* --- One request --- */
+
+static enum conversion_end conversion_run(struct conversion *conversion)
+{
+	static const enum conversion_end ends[CONVERT_COUNT] = {
+		[CONVERT_DONE] = CONVERSION_DONE,
+		[CONVERT_REFUSED] = CONVERSION_REFUSED,
+		[CONVERT_AGAIN] = CONVERSION_AGAIN,
+		[CONVERT_BROKEN] = CONVERSION_BROKEN,
+	};
+	struct sides *sides = conversion->memory->sides;
+
+	conversion->state = convert_first(conversion->to);
+	while (!convert_has_ended(conversion->state)) {
+		const struct convert_arc *arc = convert_arc(conversion->state);
+
+		conversion->state = arc->next[conversion_step(conversion, arc->op)];
+	}
+	if (conversion->state == CONVERT_DONE)
+		sides_set(sides, conversion->claim.gpa, conversion->to);
+	else if (conversion->state == CONVERT_BROKEN)
+		sides_set(sides, conversion->claim.gpa, SIDE_BROKEN);
+	return ends[conversion->state];
+}
+
+/* Under the claim: is there anything to do, and may it be done? */
+static enum conversion_end conversion_begin(struct conversion *conversion, uint64_t deadline_ns)
+{
+	struct sides *sides = conversion->memory->sides;
+	struct range gpa = conversion->claim.gpa;
+	bool is_noop = true;
+
+	for (gpa_t at = gpa.start, end; at < gpa.end; at = end) {
+		enum side side;
+
+		end = sides_find_end(sides, at, gpa.end, &side);
+		if (side == SIDE_BROKEN)
+			return CONVERSION_REFUSED;
+		is_noop = is_noop && side == conversion->to;
+	}
+	conversion->record.is_noop = is_noop;
+	if (is_noop)
+		return CONVERSION_DONE;
+	conversion->record.error = sides_reserve(sides, gpa);
+	if (conversion->record.error)
+		return CONVERSION_REFUSED;
+	if (conversion->to == SIDE_PRIVATE && !conversion_wait_borrows(conversion, deadline_ns))
+		return CONVERSION_AGAIN;
+	conversion->record.claim_ns =
+		host_clock_now_ns(conversion->memory->host) - conversion->record.claim_ns;
+	return conversion_run(conversion);
+}
+
+static unsigned int bucket_of(const struct conversion_record *record)
+{
+	uint64_t us = (record->claim_ns + record->unmap_ns + record->set_ns +
+		       record->discard_ns + record->map_ns) /
+		      1000;
+	unsigned int bucket = us ? 64 - (unsigned int)__builtin_clzll(us) : 0;
+
+	return bucket < CONVERSION_BUCKETS ? bucket : CONVERSION_BUCKETS - 1;
+}
+
+static void stats_add(struct guest_memory *memory, const struct conversion_record *record)
+{
+	struct conversion_stats *stats = &memory->stats;
+	WITH_LOCK(&memory->lock);
+
+	stats->n_ended[record->to][record->end]++;
+	stats->n_retries += record->n_retries;
+	if (record->is_noop) {
+		stats->n_noops++;
+		return;
+	}
+	if (record->end == CONVERSION_DONE)
+		stats->n_pages[record->to] += range_size(record->gpa) / GRANULE_BYTES;
+	stats->n_in_bucket[bucket_of(record)]++;
+}
+
+/* Where a range lies, and with that whether it can be converted at all. */
+enum place { PLACE_RAM, PLACE_NO_RAM, PLACE_INVALID };
+
+static enum place range_place(const struct guest_memory *memory, gpa_t gpa, uint64_t size_bytes,
+			      struct range *ret_range)
+{
+	if (!size_bytes || !is_aligned(gpa, GRANULE_BYTES) ||
+	    !is_aligned(size_bytes, GRANULE_BYTES) || !range_init(ret_range, gpa, size_bytes))
+		return PLACE_INVALID;
+	for (unsigned int i = 0; i < memory->n_ram; i++) {
+		if (range_covers(memory->ram[i].gpa, *ret_range))
+			return PLACE_RAM;
+		if (range_overlaps(memory->ram[i].gpa, *ret_range))
+			return PLACE_INVALID;
+	}
+	return PLACE_NO_RAM;
+}
+
+static enum conversion_end ram_convert(struct guest_memory *memory,
+				       struct conversion *conversion)
+{
+	uint64_t start_ns = host_clock_now_ns(memory->host);
+	enum conversion_end end;
+
+	conversion->ram = ram_find(memory, conversion->claim.gpa);
+	conversion->record.claim_ns = start_ns;
+	if (!conversion_claim(conversion, start_ns + CLAIM_BOUND_NS)) {
+		conversion->record.claim_ns = host_clock_now_ns(memory->host) - start_ns;
+		return CONVERSION_AGAIN;
+	}
+	end = conversion_begin(conversion, start_ns + CLAIM_BOUND_NS);
+	conversion_release(conversion);
+	return end;
+}
+
+enum conversion_end guest_convert(struct guest_memory *memory, gpa_t gpa, uint64_t size_bytes,
+				  enum side to, enum conversion_source source)
+{
+	struct conversion conversion = {
+		.memory = memory,
+		.to = to,
+		.record = {.to = to, .source = source},
+	};
+	struct conversion_record *record = &conversion.record;
+	enum place place = range_place(memory, gpa, size_bytes, &conversion.claim.gpa);
+
+	ASSERT(to == SIDE_PRIVATE || to == SIDE_SHARED);
+	record->gpa = conversion.claim.gpa;
+	if (place == PLACE_INVALID || (place == PLACE_NO_RAM && to == SIDE_PRIVATE) ||
+	    (!memory->sides && to == SIDE_PRIVATE)) {
+		record->end = CONVERSION_REFUSED;
+		record->error = -EINVAL;
+	} else if (place == PLACE_NO_RAM || !memory->sides) {
+		record->end = CONVERSION_DONE;
+		record->is_noop = true;
+	} else {
+		record->end = ram_convert(memory, &conversion);
+	}
+	record->n_retries = conversion.n_retries;
+	stats_add(memory, record);
+	if (memory->trace_fn)
+		memory->trace_fn(memory->trace, record);
+	return record->end;
+}
+
+struct conversion_stats guest_get_stats(struct guest_memory *memory)
+{
+	WITH_LOCK(&memory->lock);
+
+	return memory->stats;
+}
+
+void guest_set_trace(struct guest_memory *memory, conversion_trace_fn *fn, void *trace)
+{
+	memory->trace_fn = fn;
+	memory->trace = trace;
+}
