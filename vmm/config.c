@@ -217,6 +217,11 @@ int config_check(const struct config *config, struct err *err)
 		return err_set(err, -EINVAL,
 			       "memory: %" PRIu64 " bytes are no multiple of 4K; round it up",
 			       config->memory_bytes);
+	if (config->type == GUEST_TYPE_PLAIN && config->backing != BACKING_CHOICE_AUTO)
+		return err_set(
+			err, -EINVAL,
+			"backing: a plain guest has no private memory; leave it out, or add "
+			"--type=sw");
 	if (config->serial_log && config->console == CONSOLE_SERIAL)
 		return err_set(err, -EINVAL,
 			       "console log '%s': the serial port is the terminal's; add "

@@ -10,6 +10,16 @@
 
 enum guest_type {
 	GUEST_TYPE_PLAIN, /* default VM; all RAM shared, in mmap-able guest_memfd */
+	GUEST_TYPE_SW, /* KVM_X86_SW_PROTECTED_VM: converts memory as an SNP or TDX guest does
+			*/
+	GUEST_TYPE_COUNT,
+};
+
+/* How private memory is backed; see enum backing. */
+enum backing_choice {
+	BACKING_CHOICE_AUTO, /* what the kernel can do; in place if it can */
+	BACKING_CHOICE_INPLACE,
+	BACKING_CHOICE_PAIRED,
 };
 
 enum reboot_action {
@@ -48,6 +58,7 @@ struct config {
 	enum guest_type type;
 	unsigned int n_vcpus;
 	uint64_t memory_bytes;
+	enum backing_choice backing;
 	enum boot_hw hw;
 	char *kernel;
 	char *initrd; /* NULL: none */
@@ -59,6 +70,7 @@ struct config {
 	bool rng;
 	enum reboot_action on_reboot;
 	unsigned int time_limit_s; /* 0: none */
+	char *trace;		   /* NULL: none; a file that gets a line per conversion */
 	enum sandbox_mode sandbox;
 	unsigned int
 		verbosity; /* 0: errors and warnings, 1: what happens, 2: every exit of note */

@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <linux/kvm.h>
+#include <linux/kvm_para.h>
 #include <stdlib.h>
 
 #include "vmm/err.h"
@@ -88,6 +89,14 @@ int cpuid_new(struct host *host, int vm, struct kvm_cpuid2 **ret_cpuid, struct e
 		features_change(cpuid, &nested_features[i]);
 	*ret_cpuid = cpuid;
 	return 0;
+}
+
+void cpuid_offer_conversion(struct kvm_cpuid2 *cpuid)
+{
+	for (uint32_t i = 0; i < cpuid->nent; i++) {
+		if (cpuid->entries[i].function == KVM_CPUID_FEATURES)
+			cpuid->entries[i].eax |= 1u << KVM_FEATURE_HC_MAP_GPA_RANGE;
+	}
 }
 
 unsigned int cpuid_gpa_bits(const struct kvm_cpuid2 *cpuid)

@@ -17,6 +17,9 @@ struct kvm_cpuid2;
  */
 int cpuid_new(struct host *host, int vm, struct kvm_cpuid2 **ret_cpuid, struct err *err);
 
+/* Tell the guest that it may convert memory by KVM_HC_MAP_GPA_RANGE. */
+void cpuid_offer_conversion(struct kvm_cpuid2 *cpuid);
+
 /* Width of a guest-physical address, from leaf 0x80000008; 36 when KVM does not tell. */
 unsigned int cpuid_gpa_bits(const struct kvm_cpuid2 *cpuid);
 

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <linux/kvm.h>
+#include <linux/kvm_para.h>
 
 #include "vmm/err.h"
 #include "vmm/range.h"
@@ -63,7 +64,27 @@ static struct exit decode_memory_fault(struct kvm_run *run, size_t run_bytes)
 	return (struct exit){
 		.kind = EXIT_MEMORY_FAULT,
 		.address = run->memory_fault.gpa,
-		.detail = run->memory_fault.flags,
+		.range_bytes = run->memory_fault.size,
+		.to_private = run->memory_fault.flags & KVM_MEMORY_EXIT_FLAG_PRIVATE,
+	};
+}
+
+static struct exit decode_hypercall(struct kvm_run *run, size_t run_bytes)
+{
+	uint64_t bytes;
+
+	(void)run_bytes;
+	if (run->hypercall.nr != KVM_HC_MAP_GPA_RANGE)
+		return decode_failed("hypercall that Alcove did not ask for",
+				     run->hypercall.nr);
+	/* More pages than there are addresses: no range has that size, so none is found. */
+	if (__builtin_mul_overflow(run->hypercall.args[1], GRANULE_BYTES, &bytes))
+		bytes = UINT64_MAX;
+	return (struct exit){
+		.kind = EXIT_HYPERCALL,
+		.address = run->hypercall.args[0],
+		.range_bytes = bytes,
+		.to_private = run->hypercall.args[2] & KVM_MAP_GPA_RANGE_ENCRYPTED,
 	};
 }
 
@@ -93,6 +114,7 @@ static struct exit (*const decoders[])(struct kvm_run *run, size_t run_bytes) = 
 	[KVM_EXIT_INTR] = decode_nothing,
 	[KVM_EXIT_INTERNAL_ERROR] = decode_internal_error,
 	[KVM_EXIT_IOAPIC_EOI] = decode_nothing,
+	[KVM_EXIT_HYPERCALL] = decode_hypercall,
 	[KVM_EXIT_MEMORY_FAULT] = decode_memory_fault,
 };
 

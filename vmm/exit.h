@@ -14,7 +14,8 @@ enum exit_kind {
 	EXIT_PORT,    /* port I/O, @count times at the same port */
 	EXIT_MMIO,
 	EXIT_SHUTDOWN,	   /* triple fault */
-	EXIT_MEMORY_FAULT, /* a page of RAM could not be given to the guest */
+	EXIT_HYPERCALL,	   /* KVM_HC_MAP_GPA_RANGE: bring the range to a side */
+	EXIT_MEMORY_FAULT, /* an access to the other side, or no memory for a page */
 	EXIT_FAILED,	   /* KVM could not go on; @what says why */
 };
 
@@ -24,9 +25,11 @@ struct exit {
 	uint64_t address;	 /* port or gpa */
 	unsigned int size_bytes; /* 1..8; ports: 1, 2 or 4 */
 	uint32_t count;
-	void *data;	  /* count * size_bytes bytes inside of the vCPU's area */
-	const char *what; /* EXIT_FAILED: why, in words */
-	uint64_t detail;  /* EXIT_FAILED: errno, hardware reason or suberror; else 0 */
+	void *data;	      /* count * size_bytes bytes inside of the vCPU's area */
+	uint64_t range_bytes; /* HYPERCALL, MEMORY_FAULT: from @address */
+	bool to_private;      /* idem: the side */
+	const char *what;     /* EXIT_FAILED: why, in words */
+	uint64_t detail;      /* EXIT_FAILED: errno, hardware reason or suberror; else 0 */
 };
 
 /**

@@ -21,6 +21,7 @@
 #include "vmm/sandbox.h"
 #include "vmm/sigbus.h"
 #include "vmm/terminal.h"
+#include "vmm/type.h"
 
 void machine_end(struct machine *machine, enum end_kind kind, unsigned int code,
 		 const char *reason)
@@ -35,20 +36,30 @@ void machine_end(struct machine *machine, enum end_kind kind, unsigned int code,
 	pthread_cond_signal(&machine->ended);
 }
 
-static void machine_init(struct machine *machine, struct host *host,
-			 const struct config *config, const sigset_t *stop_signals,
-			 unsigned int n_resets)
+/* What all lives of a VM share. */
+struct lives {
+	struct host *host;
+	const struct config *config;
+	struct log *log;
+	sigset_t stop_signals;
+	const struct timespec *deadline; /* NULL: none */
+	unsigned int n_resets;		 /* so far */
+};
+
+static void machine_init(struct machine *machine, const struct lives *lives)
 {
 	pthread_condattr_t monotonic;
 
 	*machine = (struct machine){
-		.host = host,
-		.config = config,
-		.n_resets = n_resets,
+		.host = lives->host,
+		.config = lives->config,
+		.type = guest_type_find(lives->config->type),
+		.log = lives->log,
+		.n_resets = lives->n_resets,
 		.vm = -1,
 		.signals = -1,
 		.serial_log = -1,
-		.stop_signals = *stop_signals,
+		.stop_signals = lives->stop_signals,
 	};
 	pthread_mutex_init(&machine->lock, NULL);
 	pthread_condattr_init(&monotonic);
@@ -95,9 +106,7 @@ static void end_set_stuck(struct end *end, int loop_result)
 }
 
 /* One life of the VM: from its parts to its end. */
-static struct end machine_live(struct host *host, const struct config *config,
-			       const sigset_t *stop_signals, unsigned int n_resets,
-			       const struct timespec *deadline)
+static struct end machine_live(const struct lives *lives)
 {
 	struct machine *machine = calloc(1, sizeof(*machine));
 	struct end end = {.kind = END_NO_START};
@@ -108,12 +117,12 @@ static struct end machine_live(struct host *host, const struct config *config,
 		snprintf(end.reason, sizeof(end.reason), "out of memory");
 		return end;
 	}
-	machine_init(machine, host, config, stop_signals, n_resets);
+	machine_init(machine, lives);
 	ret = machine_start_parts(machine, &err);
 	if (ret)
 		memcpy(end.reason, err.text, sizeof(end.reason));
 	else
-		end = machine_wait(machine, deadline);
+		end = machine_wait(machine, lives->deadline);
 	if (machine_fini(machine)) {
 		free(machine);
 	} else {
@@ -174,57 +183,35 @@ static enum exit_status outcome_status(const struct end *end)
 }
 
 /* Life after life, until one does not end in a reset that asks for the next. */
-static enum exit_status machine_run_lives(struct host *host, const struct config *config,
-					  const sigset_t *stop_signals, struct log *log)
+static enum exit_status machine_run_lives(struct lives *lives)
 {
-	struct timespec deadline = deadline_after(config->time_limit_s);
-	unsigned int n_resets = 0;
+	struct timespec deadline = deadline_after(lives->config->time_limit_s);
 	struct end end;
 
-	do {
-		end = machine_live(host, config, stop_signals, n_resets++,
-				   config->time_limit_s ? &deadline : NULL);
-		if (end.kind == END_RESET)
-			log_guest(log, LOG_INFO, "the guest reset itself");
-	} while (end.kind == END_RESET && config->on_reboot == REBOOT_RESTART);
+	if (lives->config->time_limit_s)
+		lives->deadline = &deadline;
+	for (;; lives->n_resets++) {
+		end = machine_live(lives);
+		if (end.kind != END_RESET || lives->config->on_reboot != REBOOT_RESTART)
+			break;
+		log_guest(lives->log, LOG_INFO, "the guest reset itself");
+	}
 
 	terminal_restore();
-	outcome_log(log, &end);
+	outcome_log(lives->log, &end);
 	return outcome_status(&end);
-}
-
-static void stop_signals_init(sigset_t *ret_signals)
-{
-	static const int signals[] = {SIGTERM, SIGINT, SIGHUP};
-
-	sigemptyset(ret_signals);
-	for (size_t i = 0; i < ARRAY_SIZE(signals); i++) {
-		struct sigaction action;
-
-		/* What somebody chose to ignore (nohup) stays so; a signalfd would get it. */
-		if (sigaction(signals[i], NULL, &action) == 0 && action.sa_handler != SIG_IGN)
-			sigaddset(ret_signals, signals[i]);
-	}
-}
-
-/* Those that came after the first (timeout(1) sends two): the machine has ended already. */
-static void stop_signals_forget(const sigset_t *signals)
-{
-	const struct timespec at_once = {0};
-
-	while (sigtimedwait(signals, NULL, &at_once) > 0)
-		;
 }
 
 enum exit_status machine_run(struct host *host, const struct config *config)
 {
 	enum exit_status status = EXIT_STATUS_SETUP;
-	struct err err = {0};
-	sigset_t stop_signals, old_signals;
 	struct log log;
+	struct lives lives = {.host = host, .config = config, .log = &log};
+	struct err err = {0};
+	sigset_t old_signals;
 	int ret = 0;
 
-	stop_signals_init(&stop_signals);
+	stop_signals_init(&lives.stop_signals);
 	log_init(&log, STDERR_FILENO, config->verbosity);
 	vcpu_init_signal();
 	sigbus_init();
@@ -236,14 +223,14 @@ enum exit_status machine_run(struct host *host, const struct config *config)
 	if (!ret)
 		ret = sandbox_enter(SANDBOX_MAIN, config->sandbox, &err);
 
-	pthread_sigmask(SIG_BLOCK, &stop_signals, &old_signals);
+	pthread_sigmask(SIG_BLOCK, &lives.stop_signals, &old_signals);
 	if (!ret) {
-		status = machine_run_lives(host, config, &stop_signals, &log);
+		status = machine_run_lives(&lives);
 	} else {
 		terminal_restore();
 		log_error(&log, "%s", err.text);
 	}
-	stop_signals_forget(&stop_signals);
+	stop_signals_forget(&lives.stop_signals);
 	pthread_sigmask(SIG_SETMASK, &old_signals, NULL);
 	log_fini(&log);
 	return status;

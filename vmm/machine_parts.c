@@ -8,15 +8,18 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/kvm.h>
+#include <linux/kvm_para.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "boot/boot.h"
+#include "vmm/conversion_log.h"
 #include "vmm/cpuid.h"
 #include "vmm/host.h"
 #include "vmm/sandbox.h"
+#include "vmm/type.h"
 
 enum {
 	DISK_QUEUES_DEFAULT_MAX = 4,
@@ -70,10 +73,11 @@ static int vm_start(struct machine *machine, struct err *err)
 	int ret;
 
 	machine->sink = (struct machine_sink){.raise = machine_raise, .machine = machine};
-	machine->vm = host_vm_create(host, KVM_X86_DEFAULT_VM);
+	machine->vm = host_vm_create(host, machine->type->kvm_type);
 	if (machine->vm < 0)
-		return err_set(err, machine->vm, "vm: KVM cannot create a VM: %s",
-			       err_describe(machine->vm));
+		return err_set(err, machine->vm, "vm: KVM cannot create one of type %s: %s; %s",
+			       machine->type->name, err_describe(machine->vm),
+			       machine->type->cure);
 	ret = host_vm_set_identity_map(host, machine->vm, PLATFORM_KVM_IDMAP_GPA);
 	if (!ret)
 		ret = host_vm_set_tss_address(host, machine->vm, PLATFORM_KVM_TSS_GPA);
@@ -97,21 +101,76 @@ static void vm_stop(struct machine *machine)
 	machine->vm = -1;
 }
 
+/* Hypercalls by which the guest converts memory come to us. */
+static int conversion_enable(struct machine *machine, struct err *err)
+{
+	struct kvm_enable_cap hypercalls = {
+		.cap = KVM_CAP_EXIT_HYPERCALL,
+		.args = {1u << KVM_HC_MAP_GPA_RANGE},
+	};
+	int ret = host_vm_enable_cap(machine->host, machine->vm, &hypercalls);
+
+	if (ret)
+		return err_set(err, ret, "vm: KVM does not pass hypercalls on: %s",
+			       err_describe(ret));
+	cpuid_offer_conversion(machine->cpuid);
+	return 0;
+}
+
+static int backing_choose(struct machine *machine, enum backing *ret_backing, struct err *err)
+{
+	static const enum backing chosen[] = {
+		[BACKING_CHOICE_INPLACE] = BACKING_INPLACE,
+		[BACKING_CHOICE_PAIRED] = BACKING_PAIRED,
+	};
+	enum backing probed;
+	int ret;
+
+	if (!machine->type->has_private_memory) {
+		*ret_backing = BACKING_PLAIN;
+		return 0;
+	}
+	ret = backing_probe(machine->host, machine->vm, &probed, err);
+	if (ret)
+		return ret;
+	*ret_backing = probed;
+	if (machine->config->backing == BACKING_CHOICE_AUTO)
+		return 0;
+	*ret_backing = chosen[machine->config->backing];
+	/* A kernel does one or the other, by kvm.gmem_in_place_conversion. */
+	if (*ret_backing != probed)
+		return err_set(
+			err, -EOPNOTSUPP, "memory: backing=%s, but this kernel %s",
+			*ret_backing == BACKING_INPLACE ? "inplace" : "paired",
+			probed == BACKING_INPLACE
+				? "converts in place; leave backing out, or load kvm with "
+				  "gmem_in_place_conversion=0"
+				: "keeps two backings; leave backing out, or load a kvm that "
+				  "can with gmem_in_place_conversion=1");
+	return 0;
+}
+
 static int memory_start(struct machine *machine, struct err *err)
 {
+	enum backing backing;
 	int ret = cpuid_new(machine->host, machine->vm, &machine->cpuid, err);
 
 	if (!ret)
 		ret = layout_init(&machine->layout, machine->config->memory_bytes,
 				  cpuid_gpa_bits(machine->cpuid), err);
+	if (!ret && machine->type->has_private_memory)
+		ret = conversion_enable(machine, err);
 	if (!ret)
-		ret = guest_memory_new(machine->host, machine->vm, &machine->layout,
-				       BACKING_PLAIN, &machine->memory, err);
-	return ret;
+		ret = backing_choose(machine, &backing, err);
+	if (!ret)
+		ret = guest_memory_new(machine->host, machine->vm, &machine->layout, backing,
+				       &machine->memory, err);
+	return ret ? ret : conversion_log_start(machine, err);
 }
 
 static void memory_stop(struct machine *machine)
 {
+	conversion_log_stop(machine);
 	guest_memory_free(machine->memory);
 	free(machine->cpuid);
 }
@@ -303,6 +362,8 @@ static int vcpus_start(struct machine *machine, struct err *err)
 		.host = machine->host,
 		.pio = machine->pio,
 		.mmio = machine->mmio,
+		.memory = machine->memory,
+		.type = machine->type,
 		.sandbox = machine->config->sandbox,
 		.ended = machine_vcpu_ended,
 		.machine = machine,

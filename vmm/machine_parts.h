@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stdio.h>
 
 #include "devices/devices.h"
 #include "memory/memory.h"
@@ -39,6 +40,8 @@ struct machine {
 	struct host *host;
 	const struct config *config;
 	unsigned int n_resets; /* before this life */
+	const struct guest_type_ops *type;
+	struct log *log;
 
 	int vm;
 	struct kvm_cpuid2 *cpuid;
@@ -61,6 +64,8 @@ struct machine {
 	struct virtio_console *virtio_console;
 	struct virtio_rng *rng;
 
+	FILE *trace; /* NULL: none */
+	char trace_buffer[4096];
 	struct vcpu_env vcpu_env;
 	struct vcpu *vcpus[PLATFORM_VCPUS_MAX];
 

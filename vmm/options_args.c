@@ -79,9 +79,9 @@ struct part {
 
 enum { PARTS_MAX = 32 };
 
-/* Splits @text in place. Only the first part may do without a key. */
-static int parts_split(const struct option_section *section, char *text, struct part *parts,
-		       size_t *ret_n, struct err *err)
+/* Splits @text in place. Only the first part may do without a key: it then is @bare. */
+static int parts_split(const char *bare, char *text, struct part *parts, size_t *ret_n,
+		       struct err *err)
 {
 	size_t n = 0;
 
@@ -98,7 +98,7 @@ static int parts_split(const struct option_section *section, char *text, struct 
 		if (equals)
 			*equals = '\0';
 		parts[n++] = (struct part){
-			.key = equals ? part : section->bare,
+			.key = equals ? part : bare,
 			.value = equals ? equals + 1 : part,
 		};
 	}
@@ -148,10 +148,12 @@ int options_set(struct config *config, const char *name, const char *value, stru
 		return -EINVAL;
 	if (!text)
 		return err_set(err, -ENOMEM, "out of memory; free some");
-	if (option) {
+	/* A size has no comma of its own: what follows one are other keys (--memory=2G,...). */
+	if (option && !(option->kind == OPTION_SIZE && strchr(value, ','))) {
 		result = option_store(config, option, value, err);
 	} else {
-		result = parts_split(section, text, parts, &n, err);
+		result =
+			parts_split(option ? option->key : section->bare, text, parts, &n, err);
 		if (result == 0)
 			result = parts_store(config, section, parts, n, err);
 	}

@@ -25,6 +25,14 @@ enum {
 
 static const char *const type_words[] = {
 	[GUEST_TYPE_PLAIN] = "plain",
+	[GUEST_TYPE_SW] = "sw",
+	NULL,
+};
+
+static const char *const backing_words[] = {
+	[BACKING_CHOICE_AUTO] = "auto",
+	[BACKING_CHOICE_INPLACE] = "inplace",
+	[BACKING_CHOICE_PAIRED] = "paired",
 	NULL,
 };
 
@@ -66,7 +74,8 @@ static const struct option vm_options[] = {
 		.key = "type",
 		.kind = OPTION_CHOICE,
 		.fallback = "plain",
-		.help = "Kind of guest: plain has all of its memory shared with the host",
+		.help = "Kind of guest: plain has all of its memory shared with the host; sw "
+			"converts memory, without hardware protection",
 		.words = type_words,
 		.offset = UINT(type),
 	},
@@ -89,6 +98,15 @@ static const struct option vm_options[] = {
 		.min = LAYOUT_RAM_BYTES_MIN,
 		.max = MEMORY_MAX_BYTES,
 		.offset = SIZE(memory_bytes),
+	},
+	{
+		.key = "backing",
+		.kind = OPTION_CHOICE,
+		.fallback = "auto",
+		.help = "Where private memory is: in the same pages, or in a second set; also "
+			"behind the size, --memory=2G,backing=paired",
+		.words = backing_words,
+		.offset = UINT(backing),
 	},
 	{
 		.key = "hw",
@@ -115,6 +133,13 @@ static const struct option vm_options[] = {
 		.help = "End with status 206 after so many seconds; 0 is never",
 		.max = UINT32_MAX,
 		.offset = UINT(time_limit_s),
+	},
+	{
+		.key = "trace",
+		.kind = OPTION_PATH,
+		.argument = "FILE",
+		.help = "File that gets a line for each conversion of memory",
+		.offset = STRING(trace),
 	},
 	{
 		.key = "verbosity",

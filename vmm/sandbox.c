@@ -21,6 +21,7 @@
 
 #include "vmm/err.h"
 #include "vmm/machine.h"
+#include "vmm/kvm_inplace.h"
 #include "vmm/range.h"
 #include "vmm/terminal.h"
 
@@ -56,6 +57,9 @@ static const struct rule rules[] = {
 	{IOCTL(KVM_GET_SREGS), .roles = VCPU}, /* idem */
 	{IOCTL(KVM_IOEVENTFD), .roles = ALL},  /* the guest moves a BAR or resets a device */
 	{IOCTL(KVM_SIGNAL_MSI), .roles = ALL},
+	/* Conversions, by the vCPU that asks. */
+	{IOCTL(KVM_SET_MEMORY_ATTRIBUTES), .roles = VCPU},
+	{IOCTL(ALCOVE_KVM_SET_MEMORY_ATTRIBUTES2), .roles = VCPU},
 	{IOCTL(KVM_CHECK_EXTENSION), .roles = MAIN},
 	{IOCTL(KVM_GET_SUPPORTED_CPUID), .roles = MAIN},
 	{IOCTL(KVM_GET_VCPU_MMAP_SIZE), .roles = MAIN},
@@ -92,8 +96,10 @@ static const struct rule rules[] = {
 	{IOCTL(BLKGETSIZE64), .roles = MAIN},
 	{IOCTL(BLKSSZGET), .roles = MAIN},
 	{IOCTL(BLKPBSZGET), .roles = MAIN},
-	{CALL(fstat), .roles = LOOP},	  /* stdio, before its first write */
-	{CALL(fallocate), .roles = LOOP}, /* discard */
+	{CALL(fstat), .roles = LOOP}, /* stdio, before its first write */
+	{CALL(memfd_create), .roles = MAIN},
+	{CALL(ftruncate), .roles = MAIN},
+	{CALL(fallocate), .roles = ALL},  /* discard, of a disk or of half a page pair */
 	{CALL(fdatasync), .roles = LOOP}, /* flush */
 	{CALL(readv), .roles = LOOP},
 	{CALL(writev), .roles = ALL}, /* last words of glibc: a broken heap or stack */

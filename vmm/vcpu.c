@@ -18,7 +18,9 @@
 #include "vmm/cleanup.h"
 #include "vmm/err.h"
 #include "vmm/exit.h"
+#include "memory/memory.h"
 #include "vmm/host.h"
+#include "vmm/type.h"
 
 enum {
 	CR0_PE = 1 << 0,
@@ -41,6 +43,9 @@ enum {
 
 	THREAD_NAME_MAX_BYTES = 16,
 	REASON_MAX_BYTES = 160,
+
+	/* Faults on end that change nothing; those of a race with another vCPU are few. */
+	FAULTS_IN_VAIN_MAX = 1000,
 };
 
 struct vcpu {
@@ -52,6 +57,7 @@ struct vcpu {
 	pthread_t thread;
 	bool has_thread;
 	atomic_bool stop;
+	unsigned int n_faults_in_vain;
 };
 
 static int kick_signal(void)
@@ -270,6 +276,38 @@ static void vcpu_fail(struct vcpu *vcpu, const char *what, uint64_t detail)
 	vcpu_end(vcpu, VCPU_FAILED, reason);
 }
 
+static void hypercall_answer(struct vcpu *vcpu, const struct exit *exit)
+{
+	enum conversion_end end = guest_convert(
+		vcpu->env->memory, exit->address, exit->range_bytes,
+		exit->to_private ? SIDE_PRIVATE : SIDE_SHARED, CONVERSION_HYPERCALL);
+
+	vcpu->run->hypercall.ret = vcpu->env->type->replies[end];
+}
+
+/*
+ * The guest touched a page on the side it is not on: a wish to convert it. When the page is
+ * there already, another vCPU was faster and the access is tried again; but not for ever.
+ */
+static bool memory_fault_answer(struct vcpu *vcpu, const struct exit *exit)
+{
+	enum side to = exit->to_private ? SIDE_PRIVATE : SIDE_SHARED;
+	bool in_vain = guest_get_side(vcpu->env->memory, exit->address) == to;
+	enum conversion_end end = CONVERSION_REFUSED;
+
+	if (vcpu->env->type->has_private_memory)
+		end = guest_convert(vcpu->env->memory, exit->address, exit->range_bytes, to,
+				    CONVERSION_MEMORY_FAULT);
+	vcpu->n_faults_in_vain =
+		in_vain || end == CONVERSION_AGAIN ? vcpu->n_faults_in_vain + 1 : 0;
+	if ((end != CONVERSION_DONE && end != CONVERSION_AGAIN) ||
+	    vcpu->n_faults_in_vain > FAULTS_IN_VAIN_MAX) {
+		vcpu_fail(vcpu, "no memory for a page of the guest, gpa", exit->address);
+		return false;
+	}
+	return true;
+}
+
 /* Returns false when the thread is to end. */
 static bool vcpu_handle(struct vcpu *vcpu, const struct exit *exit)
 {
@@ -285,9 +323,11 @@ static bool vcpu_handle(struct vcpu *vcpu, const struct exit *exit)
 	case EXIT_SHUTDOWN:
 		vcpu_end(vcpu, VCPU_SHUTDOWN, "");
 		return false;
+	case EXIT_HYPERCALL:
+		hypercall_answer(vcpu, exit);
+		return true;
 	case EXIT_MEMORY_FAULT:
-		vcpu_fail(vcpu, "no memory for a page of the guest, gpa", exit->address);
-		return false;
+		return memory_fault_answer(vcpu, exit);
 	case EXIT_FAILED:
 		vcpu_fail(vcpu, exit->what, exit->detail);
 		return false;

@@ -12,6 +12,8 @@
 #include "vmm/sandbox.h"
 
 struct err;
+struct guest_memory;
+struct guest_type_ops;
 struct host;
 struct kvm_cpuid2;
 struct kvm_run;
@@ -29,6 +31,8 @@ struct vcpu_env {
 	struct host *host;
 	struct bus *pio;
 	struct bus *mmio;
+	struct guest_memory *memory;
+	const struct guest_type_ops *type;
 	enum sandbox_mode sandbox;
 	/* On the vCPU's thread, once, unless it was told to stop. */
 	void (*ended)(void *machine, enum vcpu_end end, const char *reason);

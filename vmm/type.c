@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "vmm/type.h"
+
+#include <errno.h>
+#include <linux/kvm.h>
+#include <linux/kvm_para.h>
+
+static const struct guest_type_ops types[GUEST_TYPE_COUNT] = {
+	[GUEST_TYPE_PLAIN] = {.name = "plain",
+			      .kvm_type = KVM_X86_DEFAULT_VM,
+			      .cure = "look at the kernel log"},
+	[GUEST_TYPE_SW] =
+		{.name = "sw",
+		 .kvm_type = KVM_X86_SW_PROTECTED_VM,
+		 .has_private_memory = true,
+		 /* VMCALL and VMMCALL hand the value to the guest as it is: 0 or -KVM_E*. */
+		 .replies = {[CONVERSION_DONE] = 0,
+			     [CONVERSION_REFUSED] = (uint64_t)-KVM_EINVAL,
+			     [CONVERSION_AGAIN] = (uint64_t)-EAGAIN,
+			     [CONVERSION_BROKEN] = (uint64_t)-KVM_EINVAL},
+		 .cure = "use a kernel with CONFIG_KVM_SW_PROTECTED_VM, and a processor "
+			 "with nested paging"},
+};
+
+const struct guest_type_ops *guest_type_find(enum guest_type type)
+{
+	return &types[type];
+}
