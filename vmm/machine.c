@@ -202,6 +202,29 @@ static enum exit_status machine_run_lives(struct lives *lives)
 	return outcome_status(&end);
 }
 
+static void stop_signals_init(sigset_t *ret_signals)
+{
+	static const int signals[] = {SIGTERM, SIGINT, SIGHUP};
+
+	sigemptyset(ret_signals);
+	for (size_t i = 0; i < ARRAY_SIZE(signals); i++) {
+		struct sigaction action;
+
+		/* What somebody chose to ignore (nohup) stays so; a signalfd would get it. */
+		if (sigaction(signals[i], NULL, &action) == 0 && action.sa_handler != SIG_IGN)
+			sigaddset(ret_signals, signals[i]);
+	}
+}
+
+/* Those that came after the first (timeout(1) sends two): the machine has ended already. */
+static void stop_signals_forget(const sigset_t *signals)
+{
+	const struct timespec at_once = {0};
+
+	while (sigtimedwait(signals, NULL, &at_once) > 0)
+		;
+}
+
 enum exit_status machine_run(struct host *host, const struct config *config)
 {
 	enum exit_status status = EXIT_STATUS_SETUP;

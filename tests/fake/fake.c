@@ -9,24 +9,12 @@
 #include "tests/fake/fake_state.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <linux/falloc.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include "vmm/cleanup.h"
 #include "vmm/err.h"
-
-int fake_fault(struct fake *fake)
-{
-	if (!fake->fail_in || --fake->fail_in)
-		return 0;
-	fake->has_failed = true;
-	return -fake->fail_errnum;
-}
 
 struct fake_fd *fake_fd_get(struct fake *fake, int fd, enum fake_kind kind)
 {
@@ -47,19 +35,22 @@ static int fake_kvm_check_extension(struct host *host, int vm, unsigned int capa
 {
 	struct fake *fake = fake_of(host);
 	WITH_LOCK(&fake->lock);
-	int fault = fake_fault(fake);
+	/* The system can do what some type of VM can. */
+	unsigned long attributes_type =
+		fake->traits.no_private_memory ? KVM_X86_DEFAULT_VM : KVM_X86_SW_PROTECTED_VM;
+	unsigned long flags_type = KVM_X86_DEFAULT_VM;
 
 	if (vm >= 0)
-		fake_fd_get(fake, vm, FAKE_VM);
-	if (fault)
-		return fault;
+		attributes_type = flags_type = fake_fd_get(fake, vm, FAKE_VM)->vm_type;
 	switch (capability) {
+	case KVM_CAP_VM_TYPES:
+		return fake->traits.no_private_memory ? 1 : 3;
 	case KVM_CAP_GUEST_MEMFD:
 		return !fake->traits.no_guest_memfd;
 	case KVM_CAP_GUEST_MEMFD_FLAGS:
-		return fake->traits.no_guest_memfd_mmap
-			       ? 0
-			       : (int)(GUEST_MEMFD_FLAG_MMAP | GUEST_MEMFD_FLAG_INIT_SHARED);
+		return (int)fake_gmem_flags(fake, flags_type);
+	case KVM_CAP_MEMORY_ATTRIBUTES:
+		return (int)fake_vm_attributes(fake, attributes_type);
 	case KVM_CAP_USER_MEMORY2:
 	case KVM_CAP_SPLIT_IRQCHIP:
 	case KVM_CAP_TSC_DEADLINE_TIMER:
@@ -81,7 +72,6 @@ static int fake_kvm_get_supported_cpuid(struct host *host, struct kvm_cpuid2 *cp
 {
 	struct fake *fake = fake_of(host);
 	WITH_LOCK(&fake->lock);
-	int fault = fake_fault(fake);
 	const struct kvm_cpuid_entry2 entries[] = {
 		{.function = 0x0,
 		 .eax = 0x1f,
@@ -104,8 +94,6 @@ static int fake_kvm_get_supported_cpuid(struct host *host, struct kvm_cpuid2 *cp
 		{.function = 0x80000008, .eax = 48u << 8 | fake->traits.gpa_bits},
 	};
 
-	if (fault)
-		return fault;
 	if (cpuid->nent < ARRAY_SIZE(entries))
 		return -E2BIG;
 	memcpy(cpuid->entries, entries, sizeof(entries));
@@ -117,24 +105,20 @@ static int fake_vm_create(struct host *host, unsigned long type)
 {
 	struct fake *fake = fake_of(host);
 	WITH_LOCK(&fake->lock);
-	int fault = fake_fault(fake);
 
-	if (fault)
-		return fault;
-	if (type != KVM_X86_DEFAULT_VM)
+	if (type != KVM_X86_DEFAULT_VM &&
+	    (type != KVM_X86_SW_PROTECTED_VM || fake->traits.no_private_memory))
 		return -EINVAL;
-	return fake_fd_add(fake, eventfd(0, EFD_CLOEXEC), &(struct fake_fd){.kind = FAKE_VM});
+	return fake_fd_add(fake, eventfd(0, EFD_CLOEXEC),
+			   &(struct fake_fd){.kind = FAKE_VM, .vm_type = type});
 }
 
 static int fake_vm_enable_cap(struct host *host, int vm, const struct kvm_enable_cap *cap)
 {
 	struct fake *fake = fake_of(host);
 	WITH_LOCK(&fake->lock);
-	int fault = fake_fault(fake);
 
 	fake_fd_get(fake, vm, FAKE_VM);
-	if (fault)
-		return fault;
 	/* No flag is known to any capability that Alcove uses. */
 	if (cap->flags)
 		return -EINVAL;
@@ -150,139 +134,17 @@ static int fake_vm_set_address(struct host *host, int vm, gpa_t gpa)
 {
 	struct fake *fake = fake_of(host);
 	WITH_LOCK(&fake->lock);
-	int fault = fake_fault(fake);
 
 	fake_fd_get(fake, vm, FAKE_VM);
-	if (fault)
-		return fault;
 	return gpa + 3 * GRANULE_BYTES > UINT64_C(0x100000000) ? -EINVAL : 0;
-}
-
-static struct range slot_gpa(const struct kvm_userspace_memory_region2 *slot)
-{
-	return (struct range){.start = slot->guest_phys_addr,
-			      .end = slot->guest_phys_addr + slot->memory_size};
-}
-
-/* What kvm_set_memory_region and kvm_gmem_bind refuse. */
-static int slot_check(struct fake *fake, int vm,
-		      const struct kvm_userspace_memory_region2 *slot)
-{
-	struct range unused;
-
-	if (!slot->memory_size || !is_aligned(slot->memory_size, GRANULE_BYTES) ||
-	    !is_aligned(slot->guest_phys_addr, GRANULE_BYTES) ||
-	    !is_aligned(slot->userspace_addr, GRANULE_BYTES) ||
-	    !range_init(&unused, slot->guest_phys_addr, slot->memory_size))
-		return -EINVAL;
-	for (size_t i = 0; i < FAKE_SLOTS_MAX; i++) {
-		if (fake->slots[i].memory_size && i != slot->slot &&
-		    range_overlaps(slot_gpa(&fake->slots[i]), slot_gpa(slot)))
-			return -EEXIST;
-	}
-	if (slot->flags & KVM_MEM_GUEST_MEMFD) {
-		const struct fake_fd *file =
-			fake_fd_get(fake, (int)slot->guest_memfd, FAKE_GUEST_MEMFD);
-
-		if (file->vm != vm || slot->guest_memfd_offset > file->size_bytes ||
-		    slot->memory_size > file->size_bytes - slot->guest_memfd_offset)
-			return -EINVAL;
-	}
-	return 0;
-}
-
-static int fake_vm_set_memory_region(struct host *host, int vm,
-				     const struct kvm_userspace_memory_region2 *region)
-{
-	struct fake *fake = fake_of(host);
-	WITH_LOCK(&fake->lock);
-	int fault = fake_fault(fake);
-	int ret;
-
-	fake_fd_get(fake, vm, FAKE_VM);
-	ASSERT(region->slot < FAKE_SLOTS_MAX);
-	if (fault)
-		return fault;
-	if (!region->memory_size) {
-		if (!fake->slots[region->slot].memory_size)
-			return -EINVAL;
-		fake->slots[region->slot] = (struct kvm_userspace_memory_region2){0};
-		return 0;
-	}
-	ret = slot_check(fake, vm, region);
-	/* A slot with guest_memfd is immutable but for deletion. */
-	if (!ret && fake->slots[region->slot].memory_size)
-		ret = -EINVAL;
-	if (!ret)
-		fake->slots[region->slot] = *region;
-	return ret;
-}
-
-static int fake_vm_create_guest_memfd(struct host *host, int vm, uint64_t size_bytes,
-				      uint64_t flags)
-{
-	struct fake *fake = fake_of(host);
-	WITH_LOCK(&fake->lock);
-	int fault = fake_fault(fake);
-	uint64_t known = fake->traits.no_guest_memfd_mmap
-				 ? 0
-				 : GUEST_MEMFD_FLAG_MMAP | GUEST_MEMFD_FLAG_INIT_SHARED;
-	int fd;
-
-	fake_fd_get(fake, vm, FAKE_VM);
-	if (fault)
-		return fault;
-	if (fake->traits.no_guest_memfd)
-		return -ENOTTY;
-	if (flags & ~known || !size_bytes || !is_aligned(size_bytes, GRANULE_BYTES))
-		return -EINVAL;
-	fd = memfd_create("fake guest_memfd", MFD_CLOEXEC);
-	ASSERT(fd >= 0 && ftruncate(fd, (off_t)size_bytes) == 0);
-	return fake_fd_add(fake, fd,
-			   &(struct fake_fd){.kind = FAKE_GUEST_MEMFD,
-					     .vm = vm,
-					     .size_bytes = size_bytes,
-					     .mappable = flags & GUEST_MEMFD_FLAG_MMAP});
-}
-
-static int fake_vm_set_attributes(struct host *host, int vm, struct range gpa,
-				  uint64_t attributes)
-{
-	struct fake *fake = fake_of(host);
-	WITH_LOCK(&fake->lock);
-	int fault = fake_fault(fake);
-
-	fake_fd_get(fake, vm, FAKE_VM);
-	if (fault)
-		return fault;
-	(void)gpa;
-	/* An ordinary VM knows no attribute. */
-	return attributes ? -EINVAL : 0;
-}
-
-static int fake_gmem_set_attributes(struct host *host, int guest_memfd, struct range offset,
-				    uint64_t attributes, uint64_t *ret_error_offset)
-{
-	struct fake *fake = fake_of(host);
-	WITH_LOCK(&fake->lock);
-	int fault = fake_fault(fake);
-
-	fake_fd_get(fake, guest_memfd, FAKE_GUEST_MEMFD);
-	(void)offset;
-	(void)attributes;
-	(void)ret_error_offset;
-	return fault ? fault : -ENOTTY;
 }
 
 static int fake_vm_signal_msi(struct host *host, int vm, uint64_t address, uint32_t data)
 {
 	struct fake *fake = fake_of(host);
 	WITH_LOCK(&fake->lock);
-	int fault = fake_fault(fake);
 
 	fake_fd_get(fake, vm, FAKE_VM);
-	if (fault)
-		return fault;
 	ASSERT(fake->n_msis < FAKE_MSIS_MAX);
 	fake->msis[fake->n_msis++] = (struct fake_msi){.address = address, .data = data};
 	return 0;
@@ -302,12 +164,9 @@ static int fake_vm_ioeventfd(struct host *host, int vm, const struct kvm_ioevent
 {
 	struct fake *fake = fake_of(host);
 	WITH_LOCK(&fake->lock);
-	int fault = fake_fault(fake);
 	struct kvm_ioeventfd *room = NULL;
 
 	fake_fd_get(fake, vm, FAKE_VM);
-	if (fault)
-		return fault;
 	for (size_t i = 0; i < FAKE_IOEVENTFDS_MAX; i++) {
 		struct kvm_ioeventfd *other = &fake->ioeventfds[i];
 
@@ -332,101 +191,15 @@ static int fake_vm_ioeventfd(struct host *host, int vm, const struct kvm_ioevent
 	return 0;
 }
 
-static int fake_mem_create(struct host *host, uint64_t size_bytes)
-{
-	struct fake *fake = fake_of(host);
-	WITH_LOCK(&fake->lock);
-	int fault = fake_fault(fake);
-	int fd;
-
-	if (fault)
-		return fault;
-	fd = memfd_create("fake memfd", MFD_CLOEXEC);
-	ASSERT(fd >= 0 && ftruncate(fd, (off_t)size_bytes) == 0);
-	return fake_fd_add(fake, fd,
-			   &(struct fake_fd){.kind = FAKE_MEMFD, .size_bytes = size_bytes});
-}
-
-static int fake_mem_discard(struct host *host, int fd, struct range offset)
-{
-	struct fake *fake = fake_of(host);
-	WITH_LOCK(&fake->lock);
-	int fault = fake_fault(fake);
-
-	if (fault)
-		return fault;
-	ASSERT(fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)offset.start,
-			 (off_t)range_size(offset)) == 0);
-	return 0;
-}
-
-static int fake_mem_map(struct host *host, int fd, uint64_t offset, uint64_t size_bytes,
-			void **ret_hva)
-{
-	struct fake *fake = fake_of(host);
-	WITH_LOCK(&fake->lock);
-	int fault = fake_fault(fake);
-	void *hva;
-
-	if (fault)
-		return fault;
-	ASSERT(fd >= 0 && fd < FAKE_FDS_MAX);
-	if (fake->fds[fd].kind != FAKE_MEMFD &&
-	    !fake_fd_get(fake, fd, FAKE_GUEST_MEMFD)->mappable)
-		return -ENODEV;
-	hva = mmap(NULL, size_bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd,
-		   (off_t)offset);
-	ASSERT(hva != MAP_FAILED);
-	for (size_t i = 0; i < FAKE_MAPS_MAX; i++) {
-		if (fake->maps[i].hva)
-			continue;
-		fake->maps[i] = (struct fake_map){.hva = hva, .size_bytes = size_bytes};
-		*ret_hva = hva;
-		return 0;
-	}
-	err_assert_failed("room for one more mapping", __FILE__, __LINE__);
-}
-
-static void fake_mem_unmap(struct host *host, void *hva, uint64_t size_bytes)
-{
-	struct fake *fake = fake_of(host);
-	WITH_LOCK(&fake->lock);
-
-	for (size_t i = 0; i < FAKE_MAPS_MAX; i++) {
-		if (fake->maps[i].hva != hva)
-			continue;
-		ASSERT(fake->maps[i].size_bytes == size_bytes);
-		munmap(hva, size_bytes);
-		fake->maps[i] = (struct fake_map){0};
-		return;
-	}
-	err_assert_failed("unmapped memory is mapped", __FILE__, __LINE__);
-}
-
-static void fake_close(struct host *host, int fd)
-{
-	struct fake *fake = fake_of(host);
-	WITH_LOCK(&fake->lock);
-
-	ASSERT(fd >= 0 && fd < FAKE_FDS_MAX);
-	ASSERT(fake->fds[fd].kind != FAKE_NOTHING && fake->fds[fd].kind != FAKE_VCPU);
-	if (fake->fds[fd].kind == FAKE_VM) {
-		memset(fake->slots, 0, sizeof(fake->slots));
-		memset(fake->ioeventfds, 0, sizeof(fake->ioeventfds));
-	}
-	fake->fds[fd] = (struct fake_fd){0};
-	close(fd);
-}
-
 static uint64_t fake_clock_now_ns(struct host *host)
 {
 	struct fake *fake = fake_of(host);
 	WITH_LOCK(&fake->lock);
 
+	fake->now_ns += fake->traits.ns_per_look;
 	return fake->now_ns;
 }
 
-/* Time passes only by this and by fake_advance_clock. */
 static void fake_clock_sleep_ns(struct host *host, uint64_t ns)
 {
 	struct fake *fake = fake_of(host);
@@ -439,10 +212,7 @@ static ssize_t fake_random_fill(struct host *host, void *buffer, size_t size_byt
 {
 	struct fake *fake = fake_of(host);
 	WITH_LOCK(&fake->lock);
-	int fault = fake_fault(fake);
 
-	if (fault)
-		return fault;
 	for (size_t i = 0; i < size_bytes; i++)
 		((unsigned char *)buffer)[i] = (unsigned char)(i * 167 + 13);
 	return (ssize_t)size_bytes;
@@ -500,6 +270,7 @@ void fake_free(struct fake *fake)
 		ASSERT(fake->fds[fd].kind == FAKE_NOTHING);
 	for (size_t i = 0; i < FAKE_MAPS_MAX; i++)
 		ASSERT(!fake->maps[i].hva);
+	ASSERT(fake->n_pins == 0);
 	pthread_mutex_destroy(&fake->lock);
 	free(fake);
 }

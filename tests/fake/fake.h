@@ -21,8 +21,14 @@ struct kvm_run;
 struct fake_traits {
 	bool no_guest_memfd;	  /* a kernel before 6.8 */
 	bool no_guest_memfd_mmap; /* a kernel before 6.18 */
-	unsigned int gpa_bits;	  /* CPUID 0x80000008; 40 unless told */
-	unsigned int tsc_khz;	  /* 2000000 unless told */
+	bool no_private_memory;	  /* no KVM_X86_SW_PROTECTED_VM */
+	bool in_place;		  /* kvm.gmem_in_place_conversion=1; else per VM */
+	/* Touching a private page through a mapping kills (a kernel: SIGBUS; here: SIGSEGV). */
+	bool guards_private;
+	/* Time also passes by looking at the clock: waits without a second thread end. */
+	uint64_t ns_per_look;
+	unsigned int gpa_bits; /* CPUID 0x80000008; 40 unless told */
+	unsigned int tsc_khz;  /* 2000000 unless told */
 };
 
 struct fake_msi {
@@ -43,11 +49,6 @@ struct fake_traits *fake_traits(struct fake *fake);
 /* Without a guest, host_vcpu_run answers KVM_EXIT_HLT. */
 void fake_set_guest(struct fake *fake, fake_guest_fn *fn, void *guest);
 
-/* Fail the @nth call from now (1: the next) that can fail, with -@errnum; 0 turns it off. */
-void fake_fail_call(struct fake *fake, unsigned int nth, int errnum);
-/* Did the armed failure happen? */
-bool fake_has_failed(const struct fake *fake);
-
 /* Interrupts since the start, oldest first. */
 size_t fake_count_msis(struct fake *fake);
 struct fake_msi fake_get_msi(struct fake *fake, size_t index);
@@ -57,7 +58,45 @@ bool fake_write_gpa(struct fake *fake, gpa_t gpa, unsigned int size_bytes, uint6
 /* Number of ioeventfds bound. */
 size_t fake_count_ioeventfds(struct fake *fake);
 
-/* The time host_clock_now_ns tells; starts at 1 s and moves only here. */
+/* --- Memory and conversion: what KVM, the guest and other users of pages do --- */
+
+/* Is the page at @gpa private, as KVM sees it? What is in no slot is not. */
+bool fake_is_private(struct fake *fake, gpa_t gpa);
+
+/* The pages from @gpa on that are as private as the first, up to @end in the same slot. */
+gpa_t fake_find_end(struct fake *fake, gpa_t gpa, gpa_t end, bool *ret_is_private);
+
+/* Would a host access at @offset of guest_memfd @fd end in SIGBUS? */
+bool fake_faults_host(struct fake *fake, int fd, uint64_t offset);
+
+/* The guest itself accesses bytes of one page. False: no memory there, it would be MMIO. */
+bool fake_guest_read(struct fake *fake, gpa_t gpa, void *buffer, size_t size_bytes);
+bool fake_guest_write(struct fake *fake, gpa_t gpa, const void *buffer, size_t size_bytes);
+
+/**
+ * Somebody (DMA, io_uring, GUP) takes a reference to the shared page at @gpa, which comes into
+ * being by that.
+ *
+ * @n_conversions: it is gone after it made that many conversions fail; 0: until fake_unpin.
+ * Returns 0, -EFAULT (no shared page of a guest_memfd).
+ */
+int fake_pin(struct fake *fake, gpa_t gpa, unsigned int n_conversions);
+void fake_unpin(struct fake *fake, gpa_t gpa);
+
+/* Calls of either attribute verb so far. */
+uint64_t fake_count_conversion_calls(struct fake *fake);
+
+/* Bytes of memory behind the files. */
+struct fake_memory {
+	uint64_t memfd_bytes;
+	uint64_t guest_memfd_bytes;
+};
+struct fake_memory fake_count_memory(struct fake *fake);
+
+/* Abort unless the half of @gpa that is not in use (two backings) holds no memory. */
+void fake_check_halves(struct fake *fake, struct range gpa);
+
+/* The time host_clock_now_ns tells; starts at 1 s and moves here and by sleeping. */
 void fake_advance_clock(struct fake *fake, uint64_t ns);
 
 #endif

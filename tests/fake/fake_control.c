@@ -25,20 +25,6 @@ void fake_set_guest(struct fake *fake, fake_guest_fn *fn, void *guest)
 	fake->guest = guest;
 }
 
-void fake_fail_call(struct fake *fake, unsigned int nth, int errnum)
-{
-	WITH_LOCK(&fake->lock);
-
-	fake->fail_in = nth;
-	fake->fail_errnum = errnum;
-	fake->has_failed = false;
-}
-
-bool fake_has_failed(const struct fake *fake)
-{
-	return fake->has_failed;
-}
-
 size_t fake_count_msis(struct fake *fake)
 {
 	WITH_LOCK(&fake->lock);

@@ -7,6 +7,7 @@
 #include <pthread.h>
 
 #include "tests/fake/fake.h"
+#include "tests/fake/runs.h"
 
 enum {
 	FAKE_FDS_MAX = 1024,
@@ -14,6 +15,7 @@ enum {
 	FAKE_MAPS_MAX = 256,
 	FAKE_IOEVENTFDS_MAX = 256,
 	FAKE_MSIS_MAX = 1 << 16,
+	FAKE_PINS_MAX = 64,
 };
 
 enum fake_kind {
@@ -26,16 +28,29 @@ enum fake_kind {
 
 struct fake_fd {
 	enum fake_kind kind;
-	int vm; /* of a vCPU or guest_memfd */
+	int vm; /* of a vCPU or guest_memfd; -1 when it is gone */
 	uint32_t vcpu_id;
-	uint64_t size_bytes; /* of a guest_memfd */
+	unsigned long vm_type; /* of a VM, or of the one a guest_memfd was made for */
+	uint64_t size_bytes;   /* of a file */
 	bool mappable;
+	/* What is private: guest addresses of a VM, offsets of a guest_memfd. */
+	struct fake_runs private;
 	struct kvm_run *run;
 };
 
 struct fake_map {
-	void *hva;
+	char *hva;
 	uint64_t size_bytes;
+	int fd; /* -1 when closed */
+	uint64_t offset;
+};
+
+/* A reference to a page of a guest_memfd that is not the page cache's. */
+struct fake_pin {
+	bool is_held;
+	int fd;
+	uint64_t offset;
+	unsigned int n_left; /* gone when this many conversions met it; 0: stays */
 };
 
 struct fake {
@@ -45,15 +60,15 @@ struct fake {
 	struct fake_fd fds[FAKE_FDS_MAX];
 	struct kvm_userspace_memory_region2 slots[FAKE_SLOTS_MAX];
 	struct fake_map maps[FAKE_MAPS_MAX];
+	struct fake_pin pins[FAKE_PINS_MAX];
+	unsigned int n_pins;
 	struct kvm_ioeventfd ioeventfds[FAKE_IOEVENTFDS_MAX];
 	struct fake_msi msis[FAKE_MSIS_MAX];
 	size_t n_msis;
 	fake_guest_fn *guest_fn;
 	void *guest;
-	unsigned int fail_in; /* calls until the armed failure; 0: none armed */
-	int fail_errnum;
-	bool has_failed;
 	uint64_t now_ns;
+	uint64_t n_conversion_calls;
 };
 
 static inline struct fake *fake_of(struct host *host)
@@ -61,14 +76,53 @@ static inline struct fake *fake_of(struct host *host)
 	return container_of(host, struct fake, host);
 }
 
-/* 0, or the armed failure when this call's turn has come. Called with the lock. */
-int fake_fault(struct fake *fake);
-
 /* The description of @fd, which the caller knows to be of @kind. Called with the lock. */
 struct fake_fd *fake_fd_get(struct fake *fake, int fd, enum fake_kind kind);
 
 /* Take a new descriptor into the books; returns it. Called with the lock. */
 int fake_fd_add(struct fake *fake, int fd, const struct fake_fd *description);
+
+/* The slot that holds @gpa, or NULL. Called with the lock. */
+const struct kvm_userspace_memory_region2 *fake_slot_find(struct fake *fake, gpa_t gpa);
+
+/* The file behind a slot's userspace_addr and where in it @gpa lies; -1: none of ours. */
+int fake_slot_find_shared(struct fake *fake, const struct kvm_userspace_memory_region2 *slot,
+			  gpa_t gpa, uint64_t *ret_offset);
+
+/* Does KVM serve both sides of the slot from its guest_memfd? */
+bool fake_slot_is_gmem_only(struct fake *fake, const struct kvm_userspace_memory_region2 *slot);
+
+/* Let host accesses through @map fault where the file is private, if the traits say so. */
+void fake_guard(struct fake *fake, const struct fake_map *map, struct range offset);
+
+/* Would discarding @offset of @fd throw away what the guest uses? Called with the lock. */
+void fake_judge_discard(struct fake *fake, int fd, struct range offset);
+
+/* Pages of @offset leave the page cache; whoever pins them keeps them for himself. */
+void fake_pins_drop(struct fake *fake, int fd, struct range offset);
+
+/* The attributes the ioctl of the VM, or that of a guest_memfd, takes. */
+uint64_t fake_vm_attributes(const struct fake *fake, unsigned long vm_type);
+uint64_t fake_gmem_attributes(const struct fake *fake, unsigned long vm_type);
+
+/* Flags that a guest_memfd of such a VM can have. */
+uint64_t fake_gmem_flags(const struct fake *fake, unsigned long vm_type);
+
+/* The verbs of memory and files, fake_memory.c. */
+int fake_vm_set_memory_region(struct host *host, int vm,
+			      const struct kvm_userspace_memory_region2 *region);
+int fake_vm_create_guest_memfd(struct host *host, int vm, uint64_t size_bytes, uint64_t flags);
+int fake_mem_create(struct host *host, uint64_t size_bytes);
+int fake_mem_discard(struct host *host, int fd, struct range offset);
+int fake_mem_map(struct host *host, int fd, uint64_t offset, uint64_t size_bytes,
+		 void **ret_hva);
+void fake_mem_unmap(struct host *host, void *hva, uint64_t size_bytes);
+void fake_close(struct host *host, int fd);
+
+/* The verbs of conversion, fake_convert.c. */
+int fake_vm_set_attributes(struct host *host, int vm, struct range gpa, uint64_t attributes);
+int fake_gmem_set_attributes(struct host *host, int guest_memfd, struct range offset,
+			     uint64_t attributes, uint64_t *ret_error_offset);
 
 /* The verbs of vCPUs, fake_vcpu.c. */
 int fake_vcpu_create(struct host *host, int vm, uint32_t id, struct kvm_run **ret_run,

@@ -15,12 +15,9 @@ int fake_vcpu_create(struct host *host, int vm, uint32_t id, struct kvm_run **re
 {
 	struct fake *fake = fake_of(host);
 	WITH_LOCK(&fake->lock);
-	int fault = fake_fault(fake);
 	struct kvm_run *run;
 
 	fake_fd_get(fake, vm, FAKE_VM);
-	if (fault)
-		return fault;
 	for (int fd = 0; fd < FAKE_FDS_MAX; fd++) {
 		const struct fake_fd *other = &fake->fds[fd];
 
@@ -54,17 +51,13 @@ int fake_vcpu_run(struct host *host, int vcpu)
 	struct fake_fd description;
 	fake_guest_fn *guest_fn;
 	void *guest;
-	int fault;
 
 	pthread_mutex_lock(&fake->lock);
 	description = *fake_fd_get(fake, vcpu, FAKE_VCPU);
 	guest_fn = fake->guest_fn;
 	guest = fake->guest;
-	fault = fake_fault(fake);
 	pthread_mutex_unlock(&fake->lock);
 
-	if (fault)
-		return fault;
 	if (__atomic_load_n(&description.run->immediate_exit, __ATOMIC_RELAXED))
 		return -EINTR;
 	if (guest_fn)
@@ -80,7 +73,7 @@ static int fake_vcpu_set(struct host *host, int vcpu)
 	WITH_LOCK(&fake->lock);
 
 	fake_fd_get(fake, vcpu, FAKE_VCPU);
-	return fake_fault(fake);
+	return 0;
 }
 
 int fake_vcpu_set_cpuid(struct host *host, int vcpu, const struct kvm_cpuid2 *cpuid)

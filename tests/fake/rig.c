@@ -21,23 +21,26 @@ enum {
 void rig_init(struct rig *rig)
 {
 	struct err err = {0};
+	struct host *host;
 
 	*rig = (struct rig){.fake = fake_new()};
-	rig->vm = host_vm_create(fake_host(rig->fake), KVM_X86_DEFAULT_VM);
+	rig->faulty = faulty_new(fake_host(rig->fake));
+	host = faulty_host(rig->faulty);
+	rig->vm = host_vm_create(host, KVM_X86_DEFAULT_VM);
 	ASSERT(layout_init(&rig->layout, RIG_RAM_BYTES, 40, &err) == 0);
-	ASSERT(guest_memory_new(fake_host(rig->fake), rig->vm, &rig->layout, BACKING_PLAIN,
-				&rig->memory, &err) == 0);
+	ASSERT(guest_memory_new(host, rig->vm, &rig->layout, BACKING_PLAIN, &rig->memory,
+				&err) == 0);
 	ASSERT(bus_new(&rig->mmio) == 0);
 	ASSERT(bus_new(&rig->pio) == 0);
 	ASSERT(pci_host_new(rig->mmio, rig->pio, &rig->layout, &rig->pci) == 0);
 	ASSERT(loop_new(&rig->loop, &err) == 0);
 	rig->env = (struct virtio_env){
-		.host = fake_host(rig->fake),
+		.host = host,
 		.vm = rig->vm,
 		.memory = rig->memory,
 		.loop = rig->loop,
 		.pci = rig->pci,
-		.msi = {.host = fake_host(rig->fake), .vm = rig->vm},
+		.msi = {.host = host, .vm = rig->vm},
 	};
 }
 
@@ -74,6 +77,7 @@ void rig_fini(struct rig *rig)
 	bus_free(rig->mmio);
 	guest_memory_free(rig->memory);
 	host_close(fake_host(rig->fake), rig->vm);
+	faulty_free(rig->faulty);
 	fake_free(rig->fake);
 }
 

@@ -11,12 +11,14 @@
 #include "devices/devices.h"
 #include "memory/memory.h"
 #include "tests/fake/fake.h"
+#include "tests/fake/faulty.h"
 #include "tests/fake/ring.h"
 
 #define RIG_RAM_BYTES (16 * MIB)
 
 struct rig {
 	struct fake *fake;
+	struct faulty *faulty; /* around the fake: what the devices talk to */
 	int vm;
 	struct layout layout;
 	struct guest_memory *memory;

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "tests/fake/fake.h"
+#include "tests/fake/faulty.h"
 #include "tests/unit/unit.h"
 #include "vmm/err.h"
 
@@ -128,14 +129,15 @@ END_TEST
 START_TEST(test_failure_of_kvm_is_reported)
 {
 	struct fake *fake = fake_new();
-	struct host *host = fake_host(fake);
+	struct faulty *faulty = faulty_new(fake_host(fake));
 	struct kvm_cpuid2 *cpuid = NULL;
 	struct err err = {0};
 
-	fake_fail_call(fake, 1, E2BIG);
-	ck_assert_int_eq(cpuid_new(host, -1, &cpuid, &err), -E2BIG);
+	faulty_arm(faulty, (struct fault){.nth = 1, .errnum = E2BIG});
+	ck_assert_int_eq(cpuid_new(faulty_host(faulty), -1, &cpuid, &err), -E2BIG);
 	ck_assert_ptr_null(cpuid);
 	ck_assert_ptr_nonnull(strstr(err.text, "KVM_GET_SUPPORTED_CPUID"));
+	faulty_free(faulty);
 	fake_free(fake);
 }
 END_TEST

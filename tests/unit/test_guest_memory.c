@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "tests/fake/fake.h"
+#include "tests/fake/faulty.h"
 #include "tests/unit/unit.h"
 #include "vmm/cleanup.h"
 #include "vmm/err.h"
@@ -177,19 +178,21 @@ START_TEST(test_failure_of_any_call_leaves_nothing_behind)
 
 	do {
 		struct fake *fake = fake_new();
-		struct host *host = fake_host(fake);
+		struct faulty *faulty = faulty_new(fake_host(fake));
+		struct host *host = faulty_host(faulty);
 		int vm = host_vm_create(host, KVM_X86_DEFAULT_VM);
 		struct guest_memory *memory = NULL;
 		struct err err = {0};
 		int ret;
 
-		fake_fail_call(fake, ++nth, ENOMEM);
+		faulty_arm(faulty, (struct fault){.nth = ++nth, .errnum = ENOMEM});
 		ret = guest_memory_new(host, vm, &three_ranges, BACKING_PLAIN, &memory, &err);
-		has_failed = fake_has_failed(fake);
+		has_failed = faulty_count_fired(faulty);
 		ck_assert_int_eq(ret, has_failed ? -ENOMEM : 0);
 		ck_assert_int_eq(has_failed, err.text[0] != '\0');
 		guest_memory_free(memory);
 		host_close(host, vm);
+		faulty_free(faulty);
 		fake_free(fake);
 	} while (has_failed);
 	/* Three ranges: a file, a mapping and a slot for each. */

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "tests/fake/fake.h"
+#include "tests/fake/faulty.h"
 #include "tests/unit/unit.h"
 #include "vmm/cleanup.h"
 #include "vmm/config.h"
@@ -128,6 +129,7 @@ static int script_run(void *guest, unsigned int vcpu_id, struct kvm_run *run)
 
 struct fixture {
 	struct fake *fake;
+	struct faulty *faulty;
 	struct script script;
 	struct config config;
 	char kernel_path[64];
@@ -152,17 +154,19 @@ static void fixture_init(struct fixture *fixture, const struct kvm_run *exits, s
 	close(fd);
 	fixture->config.kernel = fixture->kernel_path;
 	fixture->config.cmdline = (char[]){""};
+	fixture->faulty = faulty_new(fake_host(fixture->fake));
 	fake_set_guest(fixture->fake, script_run, &fixture->script);
 }
 
 static enum exit_status fixture_run(struct fixture *fixture)
 {
-	return machine_run(fake_host(fixture->fake), &fixture->config);
+	return machine_run(faulty_host(fixture->faulty), &fixture->config);
 }
 
 static void fixture_fini(struct fixture *fixture)
 {
 	unlink(fixture->kernel_path);
+	faulty_free(fixture->faulty);
 	fake_free(fixture->fake);
 }
 
@@ -375,9 +379,10 @@ START_TEST(test_failure_of_any_call_ends_in_an_error_and_leaves_nothing)
 			enum exit_status status;
 
 			fixture_init(&fixture, &exit, 1);
-			fake_fail_call(fixture.fake, ++nth, errnums[e]);
+			faulty_arm(fixture.faulty,
+				   (struct fault){.nth = ++nth, .errnum = errnums[e]});
 			status = fixture_run(&fixture);
-			has_failed = fake_has_failed(fixture.fake);
+			has_failed = faulty_count_fired(fixture.faulty);
 			ck_assert(has_failed || status == 3);
 			/* A capability that cannot be asked for is one that is not there. */
 			ck_assert(status == 3 || status == EXIT_STATUS_SETUP ||

@@ -5,6 +5,7 @@
 #include "devices/devices.h"
 #include "memory/memory.h"
 #include "tests/fake/fake.h"
+#include "tests/fake/faulty.h"
 #include "tests/unit/unit.h"
 #include "vmm/platform.h"
 
@@ -17,6 +18,7 @@ struct rig {
 	struct bus *pio;
 	struct pci_host *host;
 	struct pci_device *device;
+	struct faulty *faulty;
 	struct msi_sink sink;
 	uint64_t config;
 	uint64_t bar;
@@ -33,7 +35,8 @@ static struct rig make_rig(unsigned int n_vectors)
 	struct rig rig = {.fake = fake_new()};
 	int slot;
 
-	rig.sink.host = fake_host(rig.fake);
+	rig.faulty = faulty_new(fake_host(rig.fake));
+	rig.sink.host = faulty_host(rig.faulty);
 	rig.sink.vm = host_vm_create(rig.sink.host, 0);
 	ck_assert_int_ge(rig.sink.vm, 0);
 	ck_assert_int_eq(bus_new(&rig.mmio), 0);
@@ -57,6 +60,7 @@ static void free_rig(struct rig *rig)
 	bus_free(rig->pio);
 	bus_free(rig->mmio);
 	host_close(rig->sink.host, rig->sink.vm);
+	faulty_free(rig->faulty);
 	fake_free(rig->fake);
 }
 
@@ -238,9 +242,9 @@ START_TEST(test_failing_kernel_is_no_concern_of_the_device)
 
 	set_control(&rig, PCI_MSIX_FLAGS_ENABLE);
 	set_mask(&rig, 0, false);
-	fake_fail_call(rig.fake, 1, EINVAL);
+	faulty_arm(rig.faulty, (struct fault){.nth = 1, .errnum = EINVAL});
 	pci_device_raise_msix(rig.device, 0);
-	ck_assert(fake_has_failed(rig.fake));
+	ck_assert_uint_eq(faulty_count_fired(rig.faulty), 1);
 	ck_assert(!is_pending(&rig, 0));
 	free_rig(&rig);
 }

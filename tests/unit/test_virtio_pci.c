@@ -96,9 +96,9 @@ END_TEST
 START_TEST(test_device_without_room_for_eventfds_works)
 {
 	rig_write_config(&rig, 1, PCI_COMMAND, 0, 2);
-	fake_fail_call(rig.fake, 1, ENOSPC);
+	faulty_arm(rig.faulty, (struct fault){.nth = 1, .errnum = ENOSPC});
 	rig_probe(&device, &rig, 1);
-	ck_assert(fake_has_failed(rig.fake));
+	ck_assert_uint_eq(faulty_count_fired(rig.faulty), 1);
 	ck_assert_uint_eq(fake_count_ioeventfds(rig.fake), N_QUEUES - 1);
 	bring_up();
 	offer(0, 0);

@@ -76,7 +76,7 @@ END_TEST
 START_TEST(test_host_without_random_bytes_is_answered_with_nothing)
 {
 	/* The next call that can fail is for random bytes: no MSI is sent before. */
-	fake_fail_call(rig.fake, 1, EAGAIN);
+	faulty_arm(rig.faulty, (struct fault){.nth = 1, .errnum = EAGAIN});
 	ck_assert_uint_eq(ask(DATA_GPA, 64, WRITE), 0);
 	ck_assert_uint_eq(ask(DATA_GPA, 64, WRITE), 64);
 }
