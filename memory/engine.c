@@ -65,11 +65,15 @@ static bool borrows_overlap(const struct guest_memory *memory, struct range gpa)
 	return false;
 }
 
-/* Wait for @changed, at most to @deadline_ns of the host's clock. Called with the lock. */
+/*
+ * Wait for @changed, at most to @deadline_ns of the host's clock. Called with the lock. False:
+ * the time is over, by the host's clock or by the one that the condition goes by.
+ */
 static bool memory_wait_locked(struct guest_memory *memory, uint64_t deadline_ns)
 {
 	uint64_t now_ns = host_clock_now_ns(memory->host);
 	struct timespec until;
+	int ret;
 
 	if (now_ns >= deadline_ns)
 		return false;
@@ -81,9 +85,9 @@ static bool memory_wait_locked(struct guest_memory *memory, uint64_t deadline_ns
 		until.tv_nsec -= 1000000000;
 	}
 	memory->n_waiting++;
-	pthread_cond_timedwait(&memory->changed, &memory->lock, &until);
+	ret = pthread_cond_timedwait(&memory->changed, &memory->lock, &until);
 	memory->n_waiting--;
-	return true;
+	return ret == 0;
 }
 
 /* Make the range this thread's own; false when others did not let go of it in time. */
@@ -238,7 +242,8 @@ static enum convert_result conversion_step(struct conversion *conversion, enum c
 		ret = conversion_apply(conversion, op);
 		if (ret && !conversion->record.error)
 			conversion->record.error = ret;
-		if (!ret && op == OP_SET_PRIVATE)
+		/* Whoever used the page has let go of it. */
+		if (!ret && op == OP_SET_PRIVATE && conversion->to == SIDE_PRIVATE)
 			conversion->record.error = 0;
 		result = ret == 0 ? RESULT_OK : ret == -EAGAIN ? RESULT_AGAIN : RESULT_FAIL;
 	}
@@ -271,7 +276,7 @@ static enum conversion_end conversion_run(struct conversion *conversion)
 	return ends[conversion->state];
 }
 
-/* Under the claim: is there anything to do, and may it be done? */
+/* Under the claim: is there anything to do, and may it be done? DONE: go on, or no-op. */
 static enum conversion_end conversion_begin(struct conversion *conversion, uint64_t deadline_ns)
 {
 	struct sides *sides = conversion->memory->sides;
@@ -294,9 +299,7 @@ static enum conversion_end conversion_begin(struct conversion *conversion, uint6
 		return CONVERSION_REFUSED;
 	if (conversion->to == SIDE_PRIVATE && !conversion_wait_borrows(conversion, deadline_ns))
 		return CONVERSION_AGAIN;
-	conversion->record.claim_ns =
-		host_clock_now_ns(conversion->memory->host) - conversion->record.claim_ns;
-	return conversion_run(conversion);
+	return CONVERSION_DONE;
 }
 
 static unsigned int bucket_of(const struct conversion_record *record)
@@ -347,16 +350,18 @@ static enum conversion_end ram_convert(struct guest_memory *memory,
 				       struct conversion *conversion)
 {
 	uint64_t start_ns = host_clock_now_ns(memory->host);
-	enum conversion_end end;
+	enum conversion_end end = CONVERSION_AGAIN;
+	bool is_claimed;
 
 	conversion->ram = ram_find(memory, conversion->claim.gpa);
-	conversion->record.claim_ns = start_ns;
-	if (!conversion_claim(conversion, start_ns + CLAIM_BOUND_NS)) {
-		conversion->record.claim_ns = host_clock_now_ns(memory->host) - start_ns;
-		return CONVERSION_AGAIN;
-	}
-	end = conversion_begin(conversion, start_ns + CLAIM_BOUND_NS);
-	conversion_release(conversion);
+	is_claimed = conversion_claim(conversion, start_ns + CLAIM_BOUND_NS);
+	if (is_claimed)
+		end = conversion_begin(conversion, start_ns + CLAIM_BOUND_NS);
+	conversion->record.claim_ns = host_clock_now_ns(memory->host) - start_ns;
+	if (end == CONVERSION_DONE && !conversion->record.is_noop)
+		end = conversion_run(conversion);
+	if (is_claimed)
+		conversion_release(conversion);
 	return end;
 }
 
@@ -366,6 +371,7 @@ enum conversion_end guest_convert(struct guest_memory *memory, gpa_t gpa, uint64
 	struct conversion conversion = {
 		.memory = memory,
 		.to = to,
+		.claim.to = to,
 		.record = {.to = to, .source = source},
 	};
 	struct conversion_record *record = &conversion.record;

@@ -4,8 +4,8 @@
  *
  * Memory that never converts is looked up without a lock. Otherwise every access is a borrow,
  * if only for the length of a copy: it is admitted when its range is shared and nobody is
- * converting it, and a conversion to private waits for it. So a page cannot turn private under
- * a copy or under an I/O request, and nothing here waits for a conversion, which could be
+ * making it private, and a conversion to private waits for it. So a page cannot turn private
+ * under a copy or under an I/O request, and nothing here waits for a conversion, which could be
  * waiting for the caller.
  */
 #include "memory/memory.h"
@@ -81,7 +81,7 @@ static int borrow_admit(struct guest_memory *memory, struct borrow *borrow)
 	WITH_LOCK(&memory->lock);
 
 	for (const struct claim *claim = memory->claims; claim; claim = claim->next) {
-		if (range_overlaps(claim->gpa, borrow->gpa))
+		if (claim->to == SIDE_PRIVATE && range_overlaps(claim->gpa, borrow->gpa))
 			return -EBUSY;
 	}
 	if (!range_is_shared(memory, borrow->gpa))

@@ -207,8 +207,8 @@ struct borrow {
  * Meant for one I/O request that ends by itself; a conversion of the range waits for it.
  *
  * @ret_iov: receives the one piece of host memory: a range never crosses a RAM range.
- * Returns 0; -EFAULT (empty, or not wholly shared RAM); -EBUSY (the range is being converted:
- * drop the request or try again). On error nothing is held.
+ * Returns 0; -EFAULT (empty, or not wholly shared RAM); -EBUSY (the range is being made
+ * private: drop the request or try again). On error nothing is held.
  */
 int guest_borrow(struct guest_memory *memory, gpa_t gpa, uint64_t size_bytes,
 		 struct borrow *borrow, struct iovec *ret_iov);

@@ -22,13 +22,15 @@ struct ram {
 /* A conversion on its way, on its thread's stack; listed from claim to release. */
 struct claim {
 	struct range gpa;
+	enum side to;
 	struct claim *next;
 };
 
 /*
  * @lock guards the two lists. A range is in at most one claim. A borrow is admitted when its
- * whole range is shared and in no claim; a claim to private waits until no borrow overlaps it.
- * Sides change only under a claim.
+ * whole range is shared and in no claim to private; a claim to private waits until no borrow
+ * overlaps it. A claim to shared leaves pages alone that are shared already, so their users
+ * need not care. Sides change only under a claim.
  */
 struct guest_memory {
 	struct host *host;

@@ -345,7 +345,8 @@ static inline int host_mem_create(struct host *host, uint64_t size_bytes)
  * (FALLOC_FL_PUNCH_HOLE).
  *
  * @offset: bytes in the file; multiples of the granule.
- * Returns 0 or -errno; on error some of the memory may be free.
+ * Returns 0 or -errno with all as it was: both file systems check first and then cannot fail
+ * (shmem_fallocate, kvm_gmem_punch_hole).
  */
 static inline int host_mem_discard(struct host *host, int fd, struct range offset)
 {

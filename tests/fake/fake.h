@@ -83,6 +83,10 @@ bool fake_guest_write(struct fake *fake, gpa_t gpa, const void *buffer, size_t s
 int fake_pin(struct fake *fake, gpa_t gpa, unsigned int n_conversions);
 void fake_unpin(struct fake *fake, gpa_t gpa);
 
+/* Called at the start of each attribute verb, outside of all locks. */
+typedef void fake_convert_fn(void *argument);
+void fake_on_convert(struct fake *fake, fake_convert_fn *fn, void *argument);
+
 /* Calls of either attribute verb so far. */
 uint64_t fake_count_conversion_calls(struct fake *fake);
 

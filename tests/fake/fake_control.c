@@ -25,6 +25,12 @@ void fake_set_guest(struct fake *fake, fake_guest_fn *fn, void *guest)
 	fake->guest = guest;
 }
 
+void fake_on_convert(struct fake *fake, fake_convert_fn *fn, void *argument)
+{
+	fake->convert_fn = fn;
+	fake->convert_argument = argument;
+}
+
 size_t fake_count_msis(struct fake *fake)
 {
 	WITH_LOCK(&fake->lock);

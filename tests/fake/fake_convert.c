@@ -157,9 +157,8 @@ static bool find_in_use(struct fake *fake, int fd, struct range offset, uint64_t
 
 /* --- The two verbs --- */
 
-int fake_vm_set_attributes(struct host *host, int vm, struct range gpa, uint64_t attributes)
+static int vm_set_attributes(struct fake *fake, int vm, struct range gpa, uint64_t attributes)
 {
-	struct fake *fake = fake_of(host);
 	WITH_LOCK(&fake->lock);
 	struct fake_fd *description = fake_fd_get(fake, vm, FAKE_VM);
 
@@ -180,10 +179,9 @@ int fake_vm_set_attributes(struct host *host, int vm, struct range gpa, uint64_t
  * and wrapping; alignment; the end of the file; nothing to do; pages in use. The struct is
  * written back (@ret_error_offset) only where the change itself fails.
  */
-int fake_gmem_set_attributes(struct host *host, int guest_memfd, struct range offset,
-			     uint64_t attributes, uint64_t *ret_error_offset)
+static int gmem_set_attributes(struct fake *fake, int guest_memfd, struct range offset,
+			       uint64_t attributes, uint64_t *ret_error_offset)
 {
-	struct fake *fake = fake_of(host);
 	WITH_LOCK(&fake->lock);
 	struct fake_fd *file = fake_fd_get(fake, guest_memfd, FAKE_GUEST_MEMFD);
 	uint64_t known = fake_gmem_attributes(fake, file->vm_type);
@@ -203,4 +201,26 @@ int fake_gmem_set_attributes(struct host *host, int guest_memfd, struct range of
 	fake_runs_set(&file->private, offset, to_private);
 	guard_all(fake, guest_memfd, offset);
 	return 0;
+}
+
+/* Let the test do something meanwhile. */
+static struct fake *convert_begin(struct host *host)
+{
+	struct fake *fake = fake_of(host);
+
+	if (fake->convert_fn)
+		fake->convert_fn(fake->convert_argument);
+	return fake;
+}
+
+int fake_vm_set_attributes(struct host *host, int vm, struct range gpa, uint64_t attributes)
+{
+	return vm_set_attributes(convert_begin(host), vm, gpa, attributes);
+}
+
+int fake_gmem_set_attributes(struct host *host, int guest_memfd, struct range offset,
+			     uint64_t attributes, uint64_t *ret_error_offset)
+{
+	return gmem_set_attributes(convert_begin(host), guest_memfd, offset, attributes,
+				   ret_error_offset);
 }

@@ -69,6 +69,8 @@ struct fake {
 	void *guest;
 	uint64_t now_ns;
 	uint64_t n_conversion_calls;
+	fake_convert_fn *convert_fn; /* set before there are threads */
+	void *convert_argument;
 };
 
 static inline struct fake *fake_of(struct host *host)
