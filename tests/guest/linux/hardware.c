@@ -13,25 +13,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "tests/guest/linux/flip.h"
 #include "tests/guest/linux/guest.h"
 
 #define PAGE 4096u
-
-/* include/uapi/linux/lab_flip.h of the lab's kernel, tests/lab/kernel/patches */
-struct flip_buffer {
-	uint64_t size;
-	uint64_t gpa;
-};
-
-struct flip_range {
-	uint64_t offset;
-	uint64_t size;
-	uint64_t private;
-	int64_t ret;
-};
-
-#define FLIP_ALLOC _IOWR('F', 0xf0, struct flip_buffer)
-#define FLIP_SET   _IOWR('F', 0xf2, struct flip_range)
 
 static uint32_t apic_id(void)
 {
@@ -165,7 +150,7 @@ int hw_time(const char *argument, struct say *say)
 	return slept >= 200000 && slept < 5000000 ? 0 : -ETIME;
 }
 
-static int flip_set(int fd, uint64_t page, uint64_t pages, int private)
+int flip_set(int fd, uint64_t page, uint64_t pages, int private)
 {
 	struct flip_range range = {
 		.offset = page * PAGE, .size = pages * PAGE, .private = (uint64_t) private};

@@ -50,8 +50,9 @@ static const struct {
 	{"pci", hw_pci},
 	{"rng", hw_rng},
 	{"time", hw_time},
-	{"flip", hw_flip}, /* :ROUNDS		conversions by hypercall */
-	{"echo", io_echo}, /* :/dev/hvc0		lines until "quit" */
+	{"flip", hw_flip},    /* :ROUNDS		conversions by hypercall */
+	{"storm", storm_run}, /* :SECONDS:preserved|zeroed[:vda]	conversions */
+	{"echo", io_echo},    /* :/dev/hvc0		lines until "quit" */
 	{"echo-console", io_echo},
 	{"hvc", io_hvc},
 	{"net", io_net},     /* :eth0:IP:PEER:PORT	TCP, one line each way */
