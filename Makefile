@@ -2,7 +2,7 @@
 #
 # make                      build/debug/alcove
 # make VARIANT=release      also: asan tsan cov fuzz
-# make check                unit tests of the variant; ./check at the top runs everything
+# make check                unit and fault tests of the variant; ./check at the top runs everything
 # make headers tidy         style, as tests
 # make bench                benchmarks, in the lab where they need one
 # make man completion       manual pages; completion for bash
@@ -56,11 +56,13 @@ LDLIBS := $(shell $(PKG_CONFIG) --libs $(PACKAGES) 2>/dev/null) -lfdt -linih
 SRC := $(filter-out vmm/main.c,$(wildcard vmm/*.c memory/*.c devices/*.c boot/*.c))
 FAKE_SRC := $(wildcard tests/fake/*.c)
 UNIT_SRC := $(wildcard tests/unit/test_*.c)
+FAULT_SRC := $(wildcard tests/fault/fault_*.c)
 FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
 BENCH_SRC := $(wildcard tests/bench/bench_*.c)
 HEADERS := $(wildcard vmm/*.h memory/*.h devices/*.h boot/*.h tests/fake/*.h)
 
 UNIT := $(UNIT_SRC:tests/unit/%.c=$O/unit/%)
+FAULT := $(FAULT_SRC:tests/fault/%.c=$O/fault/%)
 FUZZ := $(FUZZ_SRC:tests/fuzz/%.c=$O/fuzz/%)
 BENCH := $(BENCH_SRC:tests/bench/%.c=$O/bench/%)
 
@@ -85,6 +87,10 @@ $O/%.o: %.c Makefile
 	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
 $O/unit/%: $O/tests/unit/%.o $O/libfake.a $O/libalcove.a
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS) $(shell $(PKG_CONFIG) --libs $(TEST_PACKAGES))
+
+$O/fault/%: $O/tests/fault/%.o $O/libfake.a $O/libalcove.a
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS) $(shell $(PKG_CONFIG) --libs $(TEST_PACKAGES))
 
@@ -120,9 +126,9 @@ $O/fuzz/%: $O/tests/fuzz/%.o $O/libfake.a $O/libalcove.a
 
 -include $(wildcard $O/*/*.d $O/*/*/*.d)
 
-# Unit tests print TAP; tests/unit/run bounds each in time and passes its lines on.
-check: $(UNIT)
-	tests/unit/run $(UNIT)
+# Unit and fault tests print TAP; tests/unit/run bounds each in time and passes its lines on.
+check: $(UNIT) $(FAULT)
+	tests/unit/run $(UNIT) $(FAULT)
 
 # Each header compiles alone.
 headers:
@@ -141,7 +147,7 @@ fuzz-smoke: fuzz
 	tests/fuzz/run build/fuzz/fuzz
 
 # One line per source; the same flags as the debug build.
-TIDY_SRC := $(SRC) $(wildcard vmm/main.c) $(FAKE_SRC) $(UNIT_SRC) $(FUZZ_SRC) $(BENCH_SRC)
+TIDY_SRC := $(SRC) $(wildcard vmm/main.c) $(FAKE_SRC) $(UNIT_SRC) $(FAULT_SRC) $(FUZZ_SRC) $(BENCH_SRC)
 
 compile_commands.json: Makefile $(TIDY_SRC)
 	@{ sep='['; for f in $(TIDY_SRC); do \
