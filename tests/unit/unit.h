@@ -36,19 +36,26 @@ static inline int unit_run(Suite *suite)
 }
 
 /**
- * A suite with one case that holds @tests, 30 s for each (times CK_TIMEOUT_MULTIPLIER of the
- * environment).
+ * A suite with one case that holds @tests, @seconds for each (times CK_TIMEOUT_MULTIPLIER of
+ * the environment).
  */
-static inline Suite *unit_suite(const char *name, const TTest *const *tests, size_t n_tests)
+static inline Suite *unit_suite_slow(const char *name, const TTest *const *tests,
+				     size_t n_tests, unsigned int seconds)
 {
 	Suite *suite = suite_create(name);
 	TCase *tcase = tcase_create(name);
 
-	tcase_set_timeout(tcase, 30);
+	tcase_set_timeout(tcase, seconds);
 	for (size_t i = 0; i < n_tests; i++)
 		tcase_add_test(tcase, tests[i]);
 	suite_add_tcase(suite, tcase);
 	return suite;
+}
+
+/* The same with 30 s for each. */
+static inline Suite *unit_suite(const char *name, const TTest *const *tests, size_t n_tests)
+{
+	return unit_suite_slow(name, tests, n_tests, 30);
 }
 
 #endif
