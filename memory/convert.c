@@ -9,24 +9,31 @@
  * An operation that cannot be in use (everything but OP_SET_PRIVATE and OP_WAIT) treats AGAIN
  * as FAIL. Order to private: no device can reach the page before KVM hides it. Order to shared:
  * KVM shows the page before a device can reach it. Nothing is discarded before the attribute
- * has changed, so that every step up to there can be taken back with contents intact.
+ * has changed, so that every step up to there can be taken back with contents intact. What is
+ * taken back was in use for a moment: guest or devices may have filled the half that must be
+ * empty.
  */
+#define ARC(state, op, ok, again, fail) \
+	[CONVERT_##state] = {OP_##op, {CONVERT_##ok, CONVERT_##again, CONVERT_##fail}}
+
 /* clang-format off */
 static const struct convert_arc arcs[CONVERT_COUNT] = {
-	/*                         operation           ok                    again                 fail */
-	[CONVERT_UNMAP]        = { OP_DMA_UNMAP,       {CONVERT_HIDE,        CONVERT_REMAP_REFUSE, CONVERT_REMAP_REFUSE} },
-	[CONVERT_HIDE]         = { OP_SET_PRIVATE,     {CONVERT_DROP_SHARED, CONVERT_WAIT,         CONVERT_REMAP_REFUSE} },
-	[CONVERT_WAIT]         = { OP_WAIT,            {CONVERT_HIDE,        CONVERT_REMAP_AGAIN,  CONVERT_REMAP_REFUSE} },
-	[CONVERT_DROP_SHARED]  = { OP_DISCARD_SHARED,  {CONVERT_DONE,        CONVERT_UNHIDE,       CONVERT_UNHIDE} },
-	[CONVERT_UNHIDE]       = { OP_SET_SHARED,      {CONVERT_REMAP_REFUSE, CONVERT_BROKEN,      CONVERT_BROKEN} },
-	[CONVERT_REMAP_REFUSE] = { OP_DMA_MAP,         {CONVERT_REFUSED,     CONVERT_BROKEN,       CONVERT_BROKEN} },
-	[CONVERT_REMAP_AGAIN]  = { OP_DMA_MAP,         {CONVERT_AGAIN,       CONVERT_BROKEN,       CONVERT_BROKEN} },
+	/*  state          operation        ok             again          fail */
+	ARC(UNMAP,         DMA_UNMAP,       HIDE,          REMAP_REFUSE,  REMAP_REFUSE),
+	ARC(HIDE,          SET_PRIVATE,     DROP_SHARED,   WAIT,          REMAP_REFUSE),
+	ARC(WAIT,          WAIT,            HIDE,          REMAP_AGAIN,   REMAP_REFUSE),
+	ARC(DROP_SHARED,   DISCARD_SHARED,  DONE,          UNHIDE,        UNHIDE),
+	ARC(UNHIDE,        SET_SHARED,      CLEAR_PRIVATE, BROKEN,        BROKEN),
+	ARC(CLEAR_PRIVATE, DISCARD_PRIVATE, REMAP_REFUSE,  BROKEN,        BROKEN),
+	ARC(REMAP_REFUSE,  DMA_MAP,         REFUSED,       BROKEN,        BROKEN),
+	ARC(REMAP_AGAIN,   DMA_MAP,         AGAIN,         BROKEN,        BROKEN),
 
-	[CONVERT_SHOW]         = { OP_SET_SHARED,      {CONVERT_MAP,         CONVERT_REFUSED,      CONVERT_REFUSED} },
-	[CONVERT_MAP]          = { OP_DMA_MAP,         {CONVERT_DROP_PRIVATE, CONVERT_UNMAP_BACK, CONVERT_UNMAP_BACK} },
-	[CONVERT_DROP_PRIVATE] = { OP_DISCARD_PRIVATE, {CONVERT_DONE,        CONVERT_UNMAP_BACK,   CONVERT_UNMAP_BACK} },
-	[CONVERT_UNMAP_BACK]   = { OP_DMA_UNMAP,       {CONVERT_REHIDE,      CONVERT_BROKEN,       CONVERT_BROKEN} },
-	[CONVERT_REHIDE]       = { OP_SET_PRIVATE,     {CONVERT_REFUSED,     CONVERT_BROKEN,       CONVERT_BROKEN} },
+	ARC(SHOW,          SET_SHARED,      MAP,           REFUSED,       REFUSED),
+	ARC(MAP,           DMA_MAP,         DROP_PRIVATE,  UNMAP_BACK,    UNMAP_BACK),
+	ARC(DROP_PRIVATE,  DISCARD_PRIVATE, DONE,          UNMAP_BACK,    UNMAP_BACK),
+	ARC(UNMAP_BACK,    DMA_UNMAP,       REHIDE,        BROKEN,        BROKEN),
+	ARC(REHIDE,        SET_PRIVATE,     CLEAR_SHARED,  BROKEN,        BROKEN),
+	ARC(CLEAR_SHARED,  DISCARD_SHARED,  REFUSED,       BROKEN,        BROKEN),
 };
 /* clang-format on */
 
@@ -36,6 +43,7 @@ static const char *const state_names[CONVERT_COUNT] = {
 	[CONVERT_WAIT] = "WAIT",
 	[CONVERT_DROP_SHARED] = "DROP_SHARED",
 	[CONVERT_UNHIDE] = "UNHIDE",
+	[CONVERT_CLEAR_PRIVATE] = "CLEAR_PRIVATE",
 	[CONVERT_REMAP_REFUSE] = "REMAP_REFUSE",
 	[CONVERT_REMAP_AGAIN] = "REMAP_AGAIN",
 	[CONVERT_SHOW] = "SHOW",
@@ -43,6 +51,7 @@ static const char *const state_names[CONVERT_COUNT] = {
 	[CONVERT_DROP_PRIVATE] = "DROP_PRIVATE",
 	[CONVERT_UNMAP_BACK] = "UNMAP_BACK",
 	[CONVERT_REHIDE] = "REHIDE",
+	[CONVERT_CLEAR_SHARED] = "CLEAR_SHARED",
 	[CONVERT_DONE] = "DONE",
 	[CONVERT_REFUSED] = "REFUSED",
 	[CONVERT_AGAIN] = "AGAIN",

@@ -43,15 +43,17 @@ enum convert_state {
 	CONVERT_HIDE,
 	CONVERT_WAIT,
 	CONVERT_DROP_SHARED,
-	CONVERT_UNHIDE,	      /* back, because the discard failed */
-	CONVERT_REMAP_REFUSE, /* back, then REFUSED */
-	CONVERT_REMAP_AGAIN,  /* back, then AGAIN */
+	CONVERT_UNHIDE,	       /* back, because the discard failed */
+	CONVERT_CLEAR_PRIVATE, /* back: what the guest wrote meanwhile */
+	CONVERT_REMAP_REFUSE,  /* back, then REFUSED */
+	CONVERT_REMAP_AGAIN,   /* back, then AGAIN */
 	/* Private to shared. */
 	CONVERT_SHOW,
 	CONVERT_MAP,
 	CONVERT_DROP_PRIVATE,
-	CONVERT_UNMAP_BACK, /* back, because the discard failed */
-	CONVERT_REHIDE,	    /* back, because map or discard failed */
+	CONVERT_UNMAP_BACK,   /* back, because the discard failed */
+	CONVERT_REHIDE,	      /* back, because map or discard failed */
+	CONVERT_CLEAR_SHARED, /* back: what guest and devices wrote meanwhile */
 	/* How it ended. */
 	CONVERT_DONE,	 /* the whole range is on the side asked for */
 	CONVERT_REFUSED, /* nothing changed */

@@ -188,6 +188,19 @@ static int conversion_set(struct conversion *conversion, enum side side)
 		       &conversion->record.busy_gpa);
 }
 
+static int piece_discard_back(struct conversion *conversion, struct range gpa)
+{
+	return ram_discard(conversion->memory, conversion->ram, gpa, conversion->to);
+}
+
+/* The half on @side. On the way back, pages that were on the side asked for before keep it. */
+static int conversion_discard(struct conversion *conversion, enum side side)
+{
+	if (side == conversion->to)
+		return conversion_for_pieces(conversion, piece_discard_back);
+	return ram_discard(conversion->memory, conversion->ram, conversion->claim.gpa, side);
+}
+
 /* Perform one operation. No device is assigned yet, so none has to be told. */
 static int conversion_apply(struct conversion *conversion, enum convert_op op)
 {
@@ -197,11 +210,9 @@ static int conversion_apply(struct conversion *conversion, enum convert_op op)
 	case OP_SET_SHARED:
 		return conversion_set(conversion, SIDE_SHARED);
 	case OP_DISCARD_SHARED:
-		return ram_discard(conversion->memory, conversion->ram, conversion->claim.gpa,
-				   SIDE_SHARED);
+		return conversion_discard(conversion, SIDE_SHARED);
 	case OP_DISCARD_PRIVATE:
-		return ram_discard(conversion->memory, conversion->ram, conversion->claim.gpa,
-				   SIDE_PRIVATE);
+		return conversion_discard(conversion, SIDE_PRIVATE);
 	case OP_DMA_UNMAP:
 	case OP_DMA_MAP:
 	case OP_NONE:

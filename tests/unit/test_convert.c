@@ -39,9 +39,11 @@ static void world_apply(struct world *world, enum convert_op op)
 		break;
 	case OP_SET_PRIVATE:
 		world->attribute = SIDE_PRIVATE;
+		world->has_private_half = true; /* the guest is quick */
 		break;
 	case OP_SET_SHARED:
 		world->attribute = SIDE_SHARED;
+		world->has_shared_half = true;
 		break;
 	case OP_DISCARD_SHARED:
 		ck_assert_int_eq(world->attribute, SIDE_PRIVATE);
@@ -82,7 +84,8 @@ static void world_check(const struct world *world, enum side from, enum side to,
 		ck_assert_int_eq(world->attribute, from);
 		ck_assert_int_eq(world->is_mapped, from == SIDE_SHARED);
 		ck_assert(!world->is_mapped_in_part);
-		ck_assert(from == SIDE_SHARED || world->has_private_half);
+		ck_assert_int_eq(world->has_shared_half, from == SIDE_SHARED);
+		ck_assert_int_eq(world->has_private_half, from == SIDE_PRIVATE);
 		break;
 	default:
 		ck_assert_int_eq(end, CONVERT_BROKEN);
