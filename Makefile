@@ -4,6 +4,7 @@
 # make VARIANT=release      also: asan tsan cov fuzz
 # make check                unit and fault tests of the variant; ./check at the top runs everything
 # make headers tidy         style, as tests
+# make model                the model of conversion, in all of its states (spin)
 # make bench                benchmarks, in the lab where they need one
 # make man completion       manual pages; completion for bash
 # make install DESTDIR= PREFIX=/usr/local
@@ -66,7 +67,7 @@ FAULT := $(FAULT_SRC:tests/fault/%.c=$O/fault/%)
 FUZZ := $(FUZZ_SRC:tests/fuzz/%.c=$O/fuzz/%)
 BENCH := $(BENCH_SRC:tests/bench/%.c=$O/bench/%)
 
-.PHONY: all help bench-programs check headers tidy fuzz fuzz-smoke bench man completion \
+.PHONY: all help bench-programs check headers tidy model fuzz fuzz-smoke bench man completion \
 	install uninstall clean
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -139,6 +140,14 @@ headers:
 tidy: compile_commands.json
 	tests/tidy.sh
 
+# The arcs of memory/convert.c for other programs.
+$O/model/arcs: $O/tests/model/arcs.o $O/libalcove.a
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+model: $O/model/arcs
+	tests/model/run $< $O/model/spin
+
 fuzz: $(if $(filter fuzz,$(VARIANT)),$(FUZZ),)
 	$(if $(filter fuzz,$(VARIANT)),,$(MAKE) VARIANT=fuzz fuzz)
 
@@ -147,7 +156,8 @@ fuzz-smoke: fuzz
 	tests/fuzz/run build/fuzz/fuzz
 
 # One line per source; the same flags as the debug build.
-TIDY_SRC := $(SRC) $(wildcard vmm/main.c) $(FAKE_SRC) $(UNIT_SRC) $(FAULT_SRC) $(FUZZ_SRC) $(BENCH_SRC)
+TIDY_SRC := $(SRC) $(wildcard vmm/main.c) $(FAKE_SRC) $(UNIT_SRC) $(FAULT_SRC) \
+	$(FUZZ_SRC) $(BENCH_SRC) tests/model/arcs.c
 
 compile_commands.json: Makefile $(TIDY_SRC)
 	@{ sep='['; for f in $(TIDY_SRC); do \
