@@ -365,6 +365,7 @@ static int vcpus_start(struct machine *machine, struct err *err)
 		.memory = machine->memory,
 		.type = machine->type,
 		.sandbox = machine->config->sandbox,
+		.log = machine->log,
 		.ended = machine_vcpu_ended,
 		.machine = machine,
 	};

@@ -20,6 +20,7 @@
 #include "vmm/exit.h"
 #include "memory/memory.h"
 #include "vmm/host.h"
+#include "vmm/log.h"
 #include "vmm/type.h"
 
 enum {
@@ -335,6 +336,17 @@ static bool vcpu_handle(struct vcpu *vcpu, const struct exit *exit)
 	return false;
 }
 
+/* Where it was when it was told to stop: the first thing to know of a guest that hangs. */
+static void vcpu_log_place(struct vcpu *vcpu)
+{
+	struct kvm_regs regs;
+
+	if (host_vcpu_get_regs(vcpu->env->host, vcpu->fd, &regs) == 0)
+		log_info(vcpu->env->log,
+			 "vcpu%" PRIu32 " stopped at rip 0x%" PRIx64 ", flags 0x%" PRIx64,
+			 vcpu->id, (uint64_t)regs.rip, (uint64_t)regs.rflags);
+}
+
 static void *vcpu_thread(void *argument)
 {
 	struct vcpu *vcpu = argument;
@@ -359,6 +371,8 @@ static void *vcpu_thread(void *argument)
 
 		go_on = vcpu_handle(vcpu, &exit);
 	}
+	if (go_on)
+		vcpu_log_place(vcpu);
 	return NULL;
 }
 

@@ -17,6 +17,7 @@ struct guest_type_ops;
 struct host;
 struct kvm_cpuid2;
 struct kvm_run;
+struct log;
 struct vcpu;
 
 /* How a vCPU's thread ended. */
@@ -34,6 +35,7 @@ struct vcpu_env {
 	struct guest_memory *memory;
 	const struct guest_type_ops *type;
 	enum sandbox_mode sandbox;
+	struct log *log;
 	/* On the vCPU's thread, once, unless it was told to stop. */
 	void (*ended)(void *machine, enum vcpu_end end, const char *reason);
 	void *machine;
