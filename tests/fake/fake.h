@@ -69,7 +69,16 @@ gpa_t fake_find_end(struct fake *fake, gpa_t gpa, gpa_t end, bool *ret_is_privat
 /* Would a host access at @offset of guest_memfd @fd end in SIGBUS? */
 bool fake_faults_host(struct fake *fake, int fd, uint64_t offset);
 
-/* The guest itself accesses bytes of one page. False: no memory there, it would be MMIO. */
+/* What an access of the guest to @gpa ends in. */
+enum fake_access {
+	FAKE_ACCESS_OK,
+	FAKE_ACCESS_MMIO,
+	FAKE_ACCESS_MEMORY_FAULT, /* KVM_EXIT_MEMORY_FAULT */
+	FAKE_ACCESS_BAD_ADDRESS,  /* KVM_RUN is EFAULT: nothing at the slot's userspace_addr */
+};
+enum fake_access fake_try_guest(struct fake *fake, gpa_t gpa);
+
+/* The guest itself accesses bytes of one page. False: not FAKE_ACCESS_OK. */
 bool fake_guest_read(struct fake *fake, gpa_t gpa, void *buffer, size_t size_bytes);
 bool fake_guest_write(struct fake *fake, gpa_t gpa, const void *buffer, size_t size_bytes);
 

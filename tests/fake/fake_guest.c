@@ -89,6 +89,29 @@ static int find_bytes(struct fake *fake, gpa_t gpa, uint64_t *ret_offset)
 	return fake_slot_find_shared(fake, slot, gpa, ret_offset);
 }
 
+/* What the VM says is private, and no guest_memfd has it. In place, no such thing is. */
+static bool is_private_nowhere(struct fake *fake, gpa_t gpa)
+{
+	for (int fd = 0; fd < FAKE_FDS_MAX && !fake->traits.in_place; fd++) {
+		if (fake->fds[fd].kind == FAKE_VM && fake_runs_has(&fake->fds[fd].private, gpa))
+			return true;
+	}
+	return false;
+}
+
+enum fake_access fake_try_guest(struct fake *fake, gpa_t gpa)
+{
+	WITH_LOCK(&fake->lock);
+	const struct kvm_userspace_memory_region2 *slot = fake_slot_find(fake, gpa);
+	uint64_t offset;
+
+	if (!(slot && (slot->flags & KVM_MEM_GUEST_MEMFD)) && is_private_nowhere(fake, gpa))
+		return FAKE_ACCESS_MEMORY_FAULT;
+	if (!slot)
+		return FAKE_ACCESS_MMIO;
+	return find_bytes(fake, gpa, &offset) < 0 ? FAKE_ACCESS_BAD_ADDRESS : FAKE_ACCESS_OK;
+}
+
 static bool is_in_one_page(gpa_t gpa, size_t size_bytes)
 {
 	return size_bytes && gpa / GRANULE_BYTES == (gpa + size_bytes - 1) / GRANULE_BYTES;
@@ -134,10 +157,12 @@ int fake_pin(struct fake *fake, gpa_t gpa, unsigned int n_conversions)
 	uint64_t offset = 0;
 	int fd;
 
-	if (!slot || is_private_locked(fake, gpa) || !fake_slot_is_gmem_only(fake, slot))
+	if (!slot || !fake_slot_is_gmem_only(fake, slot))
 		return -EFAULT;
 	fd = find_bytes(fake, gpa, &offset);
 	offset = align_down(offset, GRANULE_BYTES);
+	if (fake_runs_has(&fake->fds[fd].private, offset))
+		return -EFAULT;
 	ASSERT(!find_pin(fake, fd, offset));
 	ASSERT(fallocate(fd, FALLOC_FL_KEEP_SIZE, (off_t)offset, GRANULE_BYTES) == 0);
 	for (size_t i = 0; i < FAKE_PINS_MAX; i++) {
