@@ -40,7 +40,9 @@ static inline void setup(void)
 	fake = fake_new();
 	vm = host_vm_create(fake_host(fake), KVM_X86_DEFAULT_VM);
 	ck_assert_int_eq(layout_init(&layout, 16 * MIB, 40, NULL), 0);
-	ck_assert_int_eq(guest_memory_new(fake_host(fake), vm, &layout, BACKING_PLAIN, &memory, NULL), 0);
+	ck_assert_int_eq(
+		guest_memory_new(fake_host(fake), vm, &layout, BACKING_PLAIN, &memory, NULL),
+		0);
 	fake_ring_init(&ring, memory, RING_GPA, SIZE);
 }
 
