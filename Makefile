@@ -121,7 +121,15 @@ man: $O/alcove.1 $O/alcove-test.5
 
 completion: $O/alcove.bash
 
-# Freestanding guests.
+# Freestanding guests: no library, no stack protector, no vector registers.
+GUEST_FLAGS := -std=gnu17 -O2 -g -ffreestanding -fno-pic -fno-stack-protector -mno-red-zone \
+	-mgeneral-regs-only -fcf-protection=none -nostdlib -static -no-pie -Wl,--build-id=none
+
+$O/guest/convert: tests/guest/convert/convert.lds $(wildcard tests/guest/convert/*.[cSh])
+	@mkdir -p $(@D)
+	$(CC) -I. $(GUEST_FLAGS) -Wall -Wextra -Wno-int-to-pointer-cast \
+		-Wl,-z,noexecstack -Wl,-T,$< -o $@ $(filter %.c %.S,$^)
+
 $O/guest/%: tests/guest/%.S tests/guest/%.lds
 	@mkdir -p $(@D)
 	$(CC) -nostdlib -static -no-pie -Wl,--build-id=none -Wl,-T,tests/guest/$*.lds -o $@ $<
