@@ -75,7 +75,7 @@ void look_all(struct bench *bench)
 		look(bench, page);
 }
 
-void host_write(struct bench *bench, uint64_t page, uint64_t value)
+void write_host(struct bench *bench, uint64_t page, uint64_t value)
 {
 	bool is_done = bench->hva &&
 		       subject_host_write(bench->subject, bench->hva + page * PAGE, value);
@@ -84,7 +84,7 @@ void host_write(struct bench *bench, uint64_t page, uint64_t value)
 	       (uintmax_t)value, is_done ? "ok" : "no access");
 }
 
-void guest_write(struct bench *bench, uint64_t page, uint64_t value)
+void write_guest(struct bench *bench, uint64_t page, uint64_t value)
 {
 	const char *exit =
 		subject_guest_write(bench->subject, SUBJECT_GPA + page * PAGE, value);

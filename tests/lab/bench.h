@@ -42,8 +42,8 @@ void set_vm(struct bench *bench, gpa_t start, gpa_t end, uint64_t attributes);
 /* What host and guest find in a page, or in all of them. */
 void look(struct bench *bench, uint64_t page);
 void look_all(struct bench *bench);
-void host_write(struct bench *bench, uint64_t page, uint64_t value);
-void guest_write(struct bench *bench, uint64_t page, uint64_t value);
+void write_host(struct bench *bench, uint64_t page, uint64_t value);
+void write_guest(struct bench *bench, uint64_t page, uint64_t value);
 void discard(struct bench *bench, int fd, uint64_t start, uint64_t end);
 
 #endif

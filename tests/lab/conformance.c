@@ -13,8 +13,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "memory/memory.h"
 #include "tests/fault/random.h"
 #include "tests/lab/bench.h"
+#include "vmm/err.h"
 
 static void capabilities(struct subject *subject, const char *name)
 {
@@ -90,8 +92,8 @@ static void slots(struct subject *subject, const char *name)
 	say(name, "wraps", bench_set_slot(&bench, 1, SUBJECT_GPA, PAGE, UINT64_MAX - PAGE + 1));
 	say(name, "half", bench_set_slot(&bench, 1, SUBJECT_GPA, 2 * PAGE, 2 * PAGE));
 	say(name, "other half", bench_set_slot(&bench, 2, SUBJECT_GPA + 2 * PAGE, 2 * PAGE, 0));
-	guest_write(&bench, 0, 0x11);
-	guest_write(&bench, 3, 0x33);
+	write_guest(&bench, 0, 0x11);
+	write_guest(&bench, 3, 0x33);
 	set_file(&bench, 0, 4 * PAGE, 0);
 	look_all(&bench);
 	bench_end(&bench);
@@ -170,12 +172,12 @@ static void there_and_back(struct subject *subject, const char *name)
 		if (!bench_start(&bench, subject, name, flags, 2, false))
 			continue;
 		look_all(&bench);
-		guest_write(&bench, 0, 0xa);
+		write_guest(&bench, 0, 0xa);
 		for (uint64_t i = 0; i < 4; i++) {
 			set_file(&bench, 0, 2 * PAGE, i % 2 ? 0 : PRIVATE);
 			look_all(&bench);
-			guest_write(&bench, 0, 0x10 + i);
-			host_write(&bench, 1, 0x20 + i);
+			write_guest(&bench, 0, 0x10 + i);
+			write_host(&bench, 1, 0x20 + i);
 			look_all(&bench);
 		}
 		bench_end(&bench);
@@ -192,7 +194,7 @@ static void indexing(struct subject *subject, const char *name)
 				 false))
 			continue;
 		for (uint64_t i = 0; i < 4; i++)
-			guest_write(&bench, i, 0x10 + i);
+			write_guest(&bench, i, 0x10 + i);
 		set_file(&bench, page % 4 * PAGE, (page % 4 + 1) * PAGE,
 			 page < 4 ? 0 : PRIVATE);
 		look_all(&bench);
@@ -210,8 +212,8 @@ static void before_allocation(struct subject *subject, const char *name)
 	if (!bench_start(&bench, subject, name, MMAP, 8, false))
 		return;
 	set_file(&bench, 0, 8 * PAGE, 0);
-	host_write(&bench, 3, 0x33);
-	guest_write(&bench, 6, 0x66);
+	write_host(&bench, 3, 0x33);
+	write_guest(&bench, 6, 0x66);
 	set_file(&bench, 0, 8 * PAGE, PRIVATE);
 	look(&bench, 3);
 	for (uint64_t page = 0; page < 8; page++) {
@@ -230,7 +232,7 @@ static void discards(struct subject *subject, const char *name)
 		return;
 	set_file(&bench, 0, 2 * PAGE, 0);
 	for (uint64_t page = 0; page < 4; page++)
-		guest_write(&bench, page, 0x10 + page);
+		write_guest(&bench, page, 0x10 + page);
 	discard(&bench, bench.file, PAGE, 3 * PAGE);
 	look_all(&bench);
 	discard(&bench, bench.file, PAGE + 1, 2 * PAGE + 1);
@@ -239,7 +241,7 @@ static void discards(struct subject *subject, const char *name)
 	discard(&bench, bench.file, PAGE, 0);
 	discard(&bench, bench.file, 4 * PAGE, 5 * PAGE);
 	discard(&bench, bench.file, 3 * PAGE, 5 * PAGE);
-	guest_write(&bench, 2, 0x22);
+	write_guest(&bench, 2, 0x22);
 	look_all(&bench);
 	bench_end(&bench);
 }
@@ -259,8 +261,8 @@ static void pins(struct subject *subject, const char *name)
 		printf("%s: pin page %ju: %d\n", name, (uintmax_t)page, is_pinned);
 		if (!is_pinned)
 			continue;
-		host_write(&bench, 2, 0x22);
-		guest_write(&bench, 1, 0x11);
+		write_host(&bench, 2, 0x22);
+		write_guest(&bench, 1, 0x11);
 		set_file(&bench, 0, 4 * PAGE, PRIVATE);
 		look_all(&bench);
 		for (uint64_t i = 0; i < 4; i++)
@@ -292,12 +294,12 @@ static void paired(struct subject *subject, const char *name)
 		if (!bench_start(&bench, subject, name, flags, 4, true))
 			continue;
 		for (uint64_t page = 0; page < 4; page++)
-			host_write(&bench, page, 0x10 + page);
+			write_host(&bench, page, 0x10 + page);
 		look_all(&bench);
 		set_vm(&bench, SUBJECT_GPA + PAGE, SUBJECT_GPA + 3 * PAGE, PRIVATE);
 		look_all(&bench);
-		guest_write(&bench, 1, 0x21);
-		host_write(&bench, 1, 0x31);
+		write_guest(&bench, 1, 0x21);
+		write_host(&bench, 1, 0x31);
 		look_all(&bench);
 		set_vm(&bench, SUBJECT_GPA + PAGE, SUBJECT_GPA + 2 * PAGE, 0);
 		look_all(&bench);
@@ -323,12 +325,12 @@ static void exits(struct subject *subject, const char *name)
 			continue;
 		set_vm(&bench, SUBJECT_GPA, SUBJECT_GPA + PAGE, PRIVATE);
 		set_file(&bench, PAGE, 2 * PAGE, 0);
-		guest_write(&bench, 0, 0x1);
-		guest_write(&bench, 1, 0x2);
+		write_guest(&bench, 0, 0x1);
+		write_guest(&bench, 1, 0x2);
 		look_all(&bench);
 		say(name, "delete", bench_set_slot(&bench, 1, 0, 0, 0));
 		look_all(&bench);
-		guest_write(&bench, 0, 0x3);
+		write_guest(&bench, 0, 0x3);
 		say(name, "slot", bench_set_slot(&bench, 1, SUBJECT_GPA, 2 * PAGE, 0));
 		look_all(&bench);
 		bench_end(&bench);
@@ -342,7 +344,7 @@ static void outlive(struct subject *subject, const char *name)
 
 	if (!bench_start(&bench, subject, name, MMAP, 2, false))
 		return;
-	guest_write(&bench, 0, 0x1);
+	write_guest(&bench, 0, 0x1);
 	subject_stop_vm(subject);
 	for (uint64_t i = 0; i < 3; i++) {
 		uint64_t value = 0;
@@ -371,10 +373,10 @@ static void chance(struct subject *subject, const char *name)
 
 		switch (random_below(&random, 6)) {
 		case 0:
-			guest_write(&bench, page, i);
+			write_guest(&bench, page, i);
 			break;
 		case 1:
-			host_write(&bench, page, i);
+			write_host(&bench, page, i);
 			break;
 		case 2:
 			discard(&bench, bench.file, page * PAGE, (page + 1) * PAGE);
@@ -388,6 +390,39 @@ static void chance(struct subject *subject, const char *name)
 	}
 	look_all(&bench);
 	bench_end(&bench);
+}
+
+/* The conversion engine itself: how requests end, and what is where then. */
+static void engine(struct subject *subject, const char *name)
+{
+	enum { PAGES = 1024, STEPS = 150 };
+	struct host *host = subject->host;
+	uint64_t random = random_setting("FAULT_SEED", 1);
+	struct guest_memory *memory;
+	struct layout layout;
+	enum backing backing;
+	struct err err = {0};
+	int vm = host_vm_create(host, KVM_X86_SW_PROTECTED_VM);
+
+	ASSERT(layout_init(&layout, 4 * GIB, 40, &err) == 0);
+	say(name, "probe", backing_probe(host, vm, &backing, &err));
+	printf("%s: backing %d\n", name, backing);
+	say(name, "start", guest_memory_new(host, vm, &layout, backing, &memory, &err));
+	for (uint64_t i = 0; i < STEPS; i++) {
+		gpa_t gpa = 4 * GIB + random_below(&random, PAGES) * PAGE;
+		uint64_t size_bytes = (1 + random_below(&random, 512)) * PAGE, value = i;
+		enum side to = i % 2 ? SIDE_PRIVATE : SIDE_SHARED;
+		enum conversion_end end =
+			guest_convert(memory, gpa, size_bytes, to, CONVERSION_HYPERCALL);
+
+		gpa = 4 * GIB + random_below(&random, PAGES) * PAGE;
+		printf("%s: step %ju: end %d", name, (uintmax_t)i, end);
+		printf(", read %d", guest_read(memory, gpa, &value, sizeof(value)));
+		printf(" 0x%jx", (uintmax_t)value);
+		printf(", write %d\n", guest_write(memory, gpa, &i, sizeof(i)));
+	}
+	guest_memory_free(memory);
+	host_close(host, vm);
 }
 
 static const struct {
@@ -408,6 +443,7 @@ static const struct {
 	{"exits without a slot", exits},
 	{"file outlives its VM", outlive},
 	{"by chance", chance},
+	{"conversion engine", engine},
 };
 
 int main(int argc, char **argv)

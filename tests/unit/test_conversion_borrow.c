@@ -173,6 +173,40 @@ START_TEST(test_conversion_to_shared_leaves_users_of_shared_pages_alone)
 }
 END_TEST
 
+/* Another processor of the guest that uses the page whatever side it is on. */
+static void write_meanwhile(void *argument)
+{
+	struct convertible *c = argument;
+	uint64_t value = 7;
+
+	ck_assert(fake_guest_write(c->fake, 0, &value, sizeof(value)));
+}
+
+/* As write_meanwhile runs before each attribute call, a third call finds the other half full.
+ */
+START_TEST(test_what_the_guest_wrote_during_a_conversion_taken_back_takes_no_memory)
+{
+	for (enum side to = SIDE_SHARED; to <= SIDE_PRIVATE; to++) {
+		struct convertible c;
+		struct fake_memory memory;
+
+		convertible_init(&c, BACKING_PAIRED, RAM_BYTES, true);
+		if (to == SIDE_SHARED)
+			convertible_convert(&c, 0, PAGE, SIDE_PRIVATE);
+		write_meanwhile(&c);
+		fake_on_convert(c.fake, write_meanwhile, &c);
+		/* Changed; the discard fails; changed back. */
+		faulty_arm(c.faulty, (struct fault){.nth = 2, .errnum = EPERM});
+		ck_assert_int_eq(convertible_convert(&c, 0, PAGE, to), CONVERSION_REFUSED);
+		memory = fake_count_memory(c.fake);
+		ck_assert_uint_eq(memory.memfd_bytes, to == SIDE_PRIVATE ? PAGE : 0);
+		ck_assert_uint_eq(memory.guest_memfd_bytes, to == SIDE_PRIVATE ? 0 : PAGE);
+		convertible_check_all(&c);
+		convertible_fini(&c);
+	}
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *tests[] = {
@@ -181,6 +215,7 @@ int main(void)
 		test_borrow_that_is_not_returned_ends_a_conversion_in_real_time,
 		test_borrow_is_refused_while_its_page_turns_private,
 		test_conversion_to_shared_leaves_users_of_shared_pages_alone,
+		test_what_the_guest_wrote_during_a_conversion_taken_back_takes_no_memory,
 	};
 
 	return unit_run(unit_suite("conversion borrow", tests, ARRAY_SIZE(tests)));
