@@ -66,6 +66,7 @@ struct item_key {
 static const struct item_key require_items[] = {
 	{"file", ITEM_REQUIRE_FILE, SHAPE_TEXT},
 	{"cap", ITEM_REQUIRE_CAP, SHAPE_TEXT},
+	{"backing", ITEM_REQUIRE_BACKING, SHAPE_TEXT},
 	{.key = NULL},
 };
 

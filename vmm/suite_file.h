@@ -35,6 +35,7 @@ enum item_kind {
 	ITEM_ERROR,  /* a line of stderr */
 	ITEM_REQUIRE_FILE,
 	ITEM_REQUIRE_CAP,
+	ITEM_REQUIRE_BACKING,
 	ITEM_BLANK, /* make a file in ${scratch}: "NAME SIZE" */
 	ITEM_COPY,  /* idem: "NAME FILE [SIZE]" */
 };

@@ -13,6 +13,7 @@
 #include <sys/sendfile.h>
 #include <unistd.h>
 
+#include "memory/memory.h"
 #include "vmm/cleanup.h"
 #include "vmm/config_file.h"
 #include "vmm/err.h"
@@ -73,6 +74,48 @@ static int cap_check(const char *value, struct err *err)
 	return 1;
 }
 
+static const char *const backing_words[] = {"inplace", "paired", NULL};
+
+/* Of a VM that is made for the question. */
+static int backing_find(enum backing *ret_backing, struct err *err)
+{
+	struct host *host;
+	int ret = host_linux_new(&host, err);
+	int vm;
+
+	if (ret)
+		return ret;
+	vm = host_vm_create(host, KVM_X86_SW_PROTECTED_VM);
+	if (vm < 0)
+		ret = err_set(err, vm, "KVM has no software-protected VMs");
+	else
+		ret = backing_probe(host, vm, ret_backing, err);
+	if (vm >= 0)
+		host_close(host, vm);
+	host_linux_free(host);
+	return ret;
+}
+
+static int backing_check(const struct suite_file *file, const char *value, struct err *err)
+{
+	static const enum backing backings[] = {BACKING_INPLACE, BACKING_PAIRED};
+	_cleanup_free_ char *expanded = NULL;
+	enum backing found = BACKING_PLAIN;
+	unsigned int i;
+	int ret = config_file_expand(file->path, value, &expanded, err);
+
+	if (ret >= 0)
+		ret = value_parse_choice(expanded, backing_words, &i, err);
+	if (ret < 0)
+		return err_prefix(err, "[require] backing");
+	if (backing_find(&found, err))
+		return 1;
+	if (found == backings[i])
+		return 0;
+	err_set(err, -EOPNOTSUPP, "KVM does not convert %s here", backing_words[i]);
+	return 1;
+}
+
 /* MemAvailable of /proc/meminfo; 0 when it cannot be read. */
 static uint64_t memory_available(void)
 {
@@ -106,6 +149,8 @@ int suite_check_requirements(const struct suite_file *file, struct err *err)
 			result = file_check(file, item->text, err);
 		if (item->kind == ITEM_REQUIRE_CAP)
 			result = cap_check(item->text, err);
+		if (item->kind == ITEM_REQUIRE_BACKING)
+			result = backing_check(file, item->text, err);
 		if (result)
 			return result;
 	}

@@ -320,6 +320,8 @@ START_TEST(test_unknown_capability_is_no_reason_to_skip)
 		       "[require] cap: 'guest-memdf' is not known here; write exit-hypercall, "
 		       "guest-memfd, guest-memfd-flags, memory-attributes, user-memory2 or "
 		       "vm-types");
+	expect_failure("[fake]\ntrue\n[require]\nbacking = plain\n",
+		       "[require] backing: 'plain' is not known here; write inplace or paired");
 }
 END_TEST
 
