@@ -125,7 +125,7 @@ completion: $O/alcove.bash
 GUEST_FLAGS := -std=gnu17 -O2 -g -ffreestanding -fno-pic -fno-stack-protector -mno-red-zone \
 	-mgeneral-regs-only -fcf-protection=none -nostdlib -static -no-pie -Wl,--build-id=none
 
-$O/guest/convert: tests/guest/convert/convert.lds $(wildcard tests/guest/convert/*.[cSh])
+build/guest/convert: tests/guest/convert/convert.lds $(wildcard tests/guest/convert/*.[cSh])
 	@mkdir -p $(@D)
 	$(CC) -I. $(GUEST_FLAGS) -Wall -Wextra -Wno-int-to-pointer-cast \
 		-Wl,-z,noexecstack -Wl,-T,$< -o $@ $(filter %.c %.S,$^)

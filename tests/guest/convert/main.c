@@ -266,7 +266,7 @@ static bool is_word(const char *text, const char *word)
 		text++;
 		word++;
 	}
-	return !*word && (!*text || *text == ' ');
+	return !*word && (!*text || *text == ' ' || *text == ',');
 }
 
 void guest_main(const struct start_info *info)

@@ -25,7 +25,7 @@ static bool is_mode(const char *text, const char *mode)
 		text++;
 		mode++;
 	}
-	return !*mode && (!*text || *text == ' ');
+	return !*mode && (!*text || *text == ' ' || *text == ',');
 }
 
 unsigned int own_run(const char *mode)
