@@ -98,6 +98,7 @@ static void borrow_remove(struct guest_memory *memory, struct borrow *borrow)
 {
 	WITH_LOCK(&memory->lock);
 
+	ASSERT(borrow->link);
 	*borrow->link = borrow->next;
 	if (borrow->next)
 		borrow->next->link = borrow->link;

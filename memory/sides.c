@@ -49,7 +49,12 @@ static uintptr_t block_of_side(enum side side)
 /* NULL when all pages of the block are on one side. */
 static struct leaf *block_leaf(uintptr_t block)
 {
-	return block & 1 ? NULL : (struct leaf *)block;
+	union {
+		uintptr_t block;
+		struct leaf *leaf;
+	} word = {.block = block};
+
+	return block & 1 ? NULL : word.leaf;
 }
 
 static enum side block_side(uintptr_t block)
