@@ -188,7 +188,7 @@ static pid_t process_start(const struct storm *storm, int (*run)(const struct st
 	_exit(-run(storm) & 0xff);
 }
 
-/* SECONDS:preserved|zeroed[:DISK] */
+/* SECONDS:inplace|paired[:DISK] */
 static int storm_parse(const char *argument, struct storm *storm)
 {
 	char contents[16] = "", disk[32] = "";
@@ -199,7 +199,7 @@ static int storm_parse(const char *argument, struct storm *storm)
 		return -EINVAL;
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	storm->end = now.tv_sec + seconds;
-	storm->preserves = !strcmp(contents, "preserved");
+	storm->preserves = !strcmp(contents, "inplace");
 	if (*disk)
 		snprintf(storm->disk, sizeof(storm->disk), "/dev/%s", disk);
 	storm->tally = mmap(NULL, sizeof(*storm->tally), PROT_READ | PROT_WRITE,
