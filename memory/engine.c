@@ -38,12 +38,28 @@ struct conversion {
 	struct guest_memory *memory;
 	const struct ram *ram;
 	struct claim claim;
+	bool is_claimed;
+	bool has_borrows; /* when it was claimed; no others come */
+	bool has_waited;  /* for one or the other */
 	enum side to;
 	enum convert_state state;
 	unsigned int n_retries;
 	uint64_t busy_since_ns;
+	uint64_t at_ns; /* up to here the record tells where time went */
 	struct conversion_record record;
 };
+
+/*
+ * All since the last time was for this. Reading the clock costs as much as the rest of the
+ * engine, so only what asks the kernel or waits is timed.
+ */
+static void conversion_take_time(struct conversion *conversion, uint64_t *time_ns)
+{
+	uint64_t now_ns = host_clock_now_ns(conversion->memory->host);
+
+	*time_ns += now_ns - conversion->at_ns;
+	conversion->at_ns = now_ns;
+}
 
 /* --- Claims and borrows --- */
 
@@ -97,31 +113,35 @@ static bool conversion_claim(struct conversion *conversion, uint64_t deadline_ns
 	WITH_LOCK(&memory->lock);
 
 	while (claims_overlap(memory, conversion->claim.gpa)) {
+		conversion->has_waited = true;
 		if (!memory_wait_locked(memory, deadline_ns))
 			return false;
 	}
 	conversion->claim.next = memory->claims;
 	memory->claims = &conversion->claim;
+	conversion->is_claimed = true;
+	/* From here on no new borrow is admitted of what is to be private. */
+	conversion->has_borrows = conversion->to == SIDE_PRIVATE &&
+				  borrows_overlap(memory, conversion->claim.gpa);
 	return true;
 }
 
-/* From here on no new borrow of the range is admitted; wait for those there are. */
 static bool conversion_wait_borrows(struct conversion *conversion, uint64_t deadline_ns)
 {
 	struct guest_memory *memory = conversion->memory;
 	WITH_LOCK(&memory->lock);
 
 	while (borrows_overlap(memory, conversion->claim.gpa)) {
+		conversion->has_waited = true;
 		if (!memory_wait_locked(memory, deadline_ns))
 			return false;
 	}
 	return true;
 }
 
-static void conversion_release(struct conversion *conversion)
+static void conversion_release_locked(struct conversion *conversion)
 {
 	struct guest_memory *memory = conversion->memory;
-	WITH_LOCK(&memory->lock);
 
 	for (struct claim **link = &memory->claims; *link; link = &(*link)->next) {
 		if (*link == &conversion->claim) {
@@ -223,31 +243,30 @@ static int conversion_apply(struct conversion *conversion, enum convert_op op)
 	return 0;
 }
 
-static uint64_t *record_time(struct conversion_record *record, enum convert_op op)
+/* What an operation took; NULL: it does nothing here. */
+static uint64_t *conversion_time_of(struct conversion *conversion, enum convert_op op)
 {
 	switch (op) {
 	case OP_DMA_UNMAP:
-		return &record->unmap_ns;
 	case OP_DMA_MAP:
-		return &record->map_ns;
+		return NULL;
 	case OP_DISCARD_SHARED:
 	case OP_DISCARD_PRIVATE:
-		return &record->discard_ns;
+		return ram_has_halves(conversion->ram) ? &conversion->record.discard_ns : NULL;
 	default:
-		return &record->set_ns;
+		return &conversion->record.set_ns;
 	}
 }
 
 static enum convert_result conversion_step(struct conversion *conversion, enum convert_op op)
 {
-	struct host *host = conversion->memory->host;
-	uint64_t start_ns = host_clock_now_ns(host);
+	uint64_t *time_ns = conversion_time_of(conversion, op);
 	enum convert_result result;
 	int ret;
 
 	if (op == OP_WAIT) {
 		if (!conversion->n_retries)
-			conversion->busy_since_ns = start_ns;
+			conversion->busy_since_ns = conversion->at_ns;
 		result = conversion_back_off(conversion);
 	} else {
 		ret = conversion_apply(conversion, op);
@@ -258,7 +277,8 @@ static enum convert_result conversion_step(struct conversion *conversion, enum c
 			conversion->record.error = 0;
 		result = ret == 0 ? RESULT_OK : ret == -EAGAIN ? RESULT_AGAIN : RESULT_FAIL;
 	}
-	*record_time(&conversion->record, op) += host_clock_now_ns(host) - start_ns;
+	if (time_ns)
+		conversion_take_time(conversion, time_ns);
 	return result;
 }
 
@@ -274,12 +294,12 @@ static enum conversion_end conversion_run(struct conversion *conversion)
 	};
 	struct sides *sides = conversion->memory->sides;
 
-	conversion->state = convert_first(conversion->to);
-	while (!convert_has_ended(conversion->state)) {
-		const struct convert_arc *arc = convert_arc(conversion->state);
+	const struct convert_arc *arc;
 
+	conversion->state = convert_first(conversion->to);
+	for (arc = convert_arc(conversion->state); arc->op != OP_NONE;
+	     arc = convert_arc(conversion->state))
 		conversion->state = arc->next[conversion_step(conversion, arc->op)];
-	}
 	if (conversion->state == CONVERT_DONE)
 		sides_set(sides, conversion->claim.gpa, conversion->to);
 	else if (conversion->state == CONVERT_BROKEN)
@@ -308,7 +328,7 @@ static enum conversion_end conversion_begin(struct conversion *conversion, uint6
 	conversion->record.error = sides_reserve(sides, gpa);
 	if (conversion->record.error)
 		return CONVERSION_REFUSED;
-	if (conversion->to == SIDE_PRIVATE && !conversion_wait_borrows(conversion, deadline_ns))
+	if (conversion->has_borrows && !conversion_wait_borrows(conversion, deadline_ns))
 		return CONVERSION_AGAIN;
 	return CONVERSION_DONE;
 }
@@ -323,11 +343,9 @@ static unsigned int bucket_of(const struct conversion_record *record)
 	return bucket < CONVERSION_BUCKETS ? bucket : CONVERSION_BUCKETS - 1;
 }
 
-static void stats_add(struct guest_memory *memory, const struct conversion_record *record)
+static void stats_add_locked(struct conversion_stats *stats,
+			     const struct conversion_record *record)
 {
-	struct conversion_stats *stats = &memory->stats;
-	WITH_LOCK(&memory->lock);
-
 	stats->n_ended[record->to][record->end]++;
 	stats->n_retries += record->n_retries;
 	if (record->is_noop) {
@@ -337,6 +355,17 @@ static void stats_add(struct guest_memory *memory, const struct conversion_recor
 	if (record->end == CONVERSION_DONE)
 		stats->n_pages[record->to] += range_size(record->gpa) / GRANULE_BYTES;
 	stats->n_in_bucket[bucket_of(record)]++;
+}
+
+/* Let go of the range and count. */
+static void conversion_finish(struct conversion *conversion)
+{
+	struct guest_memory *memory = conversion->memory;
+	WITH_LOCK(&memory->lock);
+
+	if (conversion->is_claimed)
+		conversion_release_locked(conversion);
+	stats_add_locked(&memory->stats, &conversion->record);
 }
 
 /* Where a range lies, and with that whether it can be converted at all. */
@@ -360,19 +389,18 @@ static enum place range_place(const struct guest_memory *memory, gpa_t gpa, uint
 static enum conversion_end ram_convert(struct guest_memory *memory,
 				       struct conversion *conversion)
 {
-	uint64_t start_ns = host_clock_now_ns(memory->host);
 	enum conversion_end end = CONVERSION_AGAIN;
-	bool is_claimed;
+	uint64_t deadline_ns;
 
 	conversion->ram = ram_find(memory, conversion->claim.gpa);
-	is_claimed = conversion_claim(conversion, start_ns + CLAIM_BOUND_NS);
-	if (is_claimed)
-		end = conversion_begin(conversion, start_ns + CLAIM_BOUND_NS);
-	conversion->record.claim_ns = host_clock_now_ns(memory->host) - start_ns;
+	conversion->at_ns = host_clock_now_ns(memory->host);
+	deadline_ns = conversion->at_ns + CLAIM_BOUND_NS;
+	if (conversion_claim(conversion, deadline_ns))
+		end = conversion_begin(conversion, deadline_ns);
+	if (conversion->has_waited)
+		conversion_take_time(conversion, &conversion->record.claim_ns);
 	if (end == CONVERSION_DONE && !conversion->record.is_noop)
 		end = conversion_run(conversion);
-	if (is_claimed)
-		conversion_release(conversion);
 	return end;
 }
 
@@ -401,7 +429,7 @@ enum conversion_end guest_convert(struct guest_memory *memory, gpa_t gpa, uint64
 		record->end = ram_convert(memory, &conversion);
 	}
 	record->n_retries = conversion.n_retries;
-	stats_add(memory, record);
+	conversion_finish(&conversion);
 	if (memory->trace_fn)
 		memory->trace_fn(memory->trace, record);
 	return record->end;

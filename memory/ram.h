@@ -68,6 +68,12 @@ void ram_stop(struct guest_memory *memory, struct ram *ram);
 int ram_set(struct guest_memory *memory, const struct ram *ram, struct range gpa,
 	    enum side side, gpa_t *ret_busy_gpa);
 
+/* Does each side have memory of its own? */
+static inline bool ram_has_halves(const struct ram *ram)
+{
+	return ram->shared_fd >= 0;
+}
+
 /* Free the memory of the half on @side; nothing to do where both sides are the same memory. */
 int ram_discard(struct guest_memory *memory, const struct ram *ram, struct range gpa,
 		enum side side);

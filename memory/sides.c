@@ -128,23 +128,34 @@ static enum side leaf_get(const struct leaf *leaf, size_t page)
 	return (enum side)(word >> page % PAGES_PER_WORD * BITS_PER_PAGE & SIDE_MASK);
 }
 
+/* The pages of a word that @mask covers; the others may change meanwhile. */
+static void word_set_part(_Atomic uint64_t *word, uint64_t mask, enum side side)
+{
+	uint64_t old = atomic_load_explicit(word, memory_order_relaxed);
+
+	while (!atomic_compare_exchange_weak_explicit(
+		word, &old, (old & ~mask) | (word_of_side(side) & mask), memory_order_acq_rel,
+		memory_order_relaxed))
+		;
+}
+
 /* Pages [first, end) of a leaf. */
 static void leaf_set(struct leaf *leaf, size_t first, size_t end, enum side side)
 {
 	while (first < end) {
-		size_t bit = first % PAGES_PER_WORD;
-		size_t n =
-			end - first < PAGES_PER_WORD - bit ? end - first : PAGES_PER_WORD - bit;
-		uint64_t mask = (n == PAGES_PER_WORD ? UINT64_MAX
-						     : (UINT64_C(1) << n * BITS_PER_PAGE) - 1)
-				<< bit * BITS_PER_PAGE;
 		_Atomic uint64_t *word = &leaf->words[first / PAGES_PER_WORD];
-		uint64_t old = atomic_load_explicit(word, memory_order_relaxed);
+		size_t page = first % PAGES_PER_WORD;
+		size_t n = PAGES_PER_WORD - page;
 
-		while (!atomic_compare_exchange_weak_explicit(
-			word, &old, (old & ~mask) | (word_of_side(side) & mask),
-			memory_order_acq_rel, memory_order_relaxed))
-			;
+		if (n > end - first)
+			n = end - first;
+		if (n == PAGES_PER_WORD)
+			atomic_store_explicit(word, word_of_side(side), memory_order_release);
+		else
+			word_set_part(word,
+				      ((UINT64_C(1) << n * BITS_PER_PAGE) - 1)
+					      << page * BITS_PER_PAGE,
+				      side);
 		first += n;
 	}
 }
