@@ -178,10 +178,12 @@ compile_commands.json: Makefile $(TIDY_SRC)
 			'$(CC) $(subst ",\",$(CPPFLAGS) $(CFLAGS)) -c '"$$f"; sep=',\n'; \
 	done; echo ']'; } > $@
 
-# Side by side with QEMU, in one run of the lab; always of the release build.
+# Side by side with QEMU or the bare kernel, in one run of the lab; always of the release build.
 bench:
 	$(MAKE) VARIANT=release bench-programs
 	tests/lab/run build/release/bench/bench_start build/release/alcove build/release/guest/tiny
+	tests/lab/run build/release/bench/bench_convert
+	tests/lab/run --append kvm.gmem_in_place_conversion=0 build/release/bench/bench_convert
 
 bench-programs: $(BENCH) $O/alcove $O/guest/tiny
 
