@@ -42,8 +42,8 @@ struct lives {
 	const struct config *config;
 	struct log *log;
 	sigset_t stop_signals;
-	const struct timespec *deadline; /* NULL: none */
-	unsigned int n_resets;		 /* so far */
+	struct timespec deadline; /* if the configuration has a time limit */
+	unsigned int n_resets;	  /* so far */
 };
 
 static void machine_init(struct machine *machine, const struct lives *lives)
@@ -122,7 +122,8 @@ static struct end machine_live(const struct lives *lives)
 	if (ret)
 		memcpy(end.reason, err.text, sizeof(end.reason));
 	else
-		end = machine_wait(machine, lives->deadline);
+		end = machine_wait(machine,
+				   lives->config->time_limit_s ? &lives->deadline : NULL);
 	if (machine_fini(machine)) {
 		free(machine);
 	} else {
@@ -185,11 +186,9 @@ static enum exit_status outcome_status(const struct end *end)
 /* Life after life, until one does not end in a reset that asks for the next. */
 static enum exit_status machine_run_lives(struct lives *lives)
 {
-	struct timespec deadline = deadline_after(lives->config->time_limit_s);
 	struct end end;
 
-	if (lives->config->time_limit_s)
-		lives->deadline = &deadline;
+	lives->deadline = deadline_after(lives->config->time_limit_s);
 	for (;; lives->n_resets++) {
 		end = machine_live(lives);
 		if (end.kind != END_RESET || lives->config->on_reboot != REBOOT_RESTART)

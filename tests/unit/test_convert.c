@@ -93,6 +93,7 @@ static void world_check(const struct world *world, enum side from, enum side to,
 }
 
 /* Try all results from here on; returns how many ways there are to the end. */
+/* As deep as the longest conversion. NOLINTNEXTLINE(misc-no-recursion) */
 static unsigned int walk(struct world world, enum side from, enum side to,
 			 enum convert_state state, unsigned int depth)
 {
