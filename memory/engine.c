@@ -293,7 +293,6 @@ static enum conversion_end conversion_run(struct conversion *conversion)
 		[CONVERT_BROKEN] = CONVERSION_BROKEN,
 	};
 	struct sides *sides = conversion->memory->sides;
-
 	const struct convert_arc *arc;
 
 	conversion->state = convert_first(conversion->to);

@@ -131,10 +131,13 @@ int guest_borrow(struct guest_memory *memory, gpa_t gpa, uint64_t size_bytes,
 
 void guest_return(struct guest_memory *memory, struct borrow *borrow)
 {
+	uint64_t n_borrows;
+
 	ASSERT(!range_is_empty(borrow->gpa));
 	if (memory->sides)
 		borrow_remove(memory, borrow);
-	ASSERT(atomic_fetch_sub_explicit(&memory->n_borrows, 1, memory_order_relaxed) != 0);
+	n_borrows = atomic_fetch_sub_explicit(&memory->n_borrows, 1, memory_order_relaxed);
+	ASSERT(n_borrows != 0);
 	*borrow = (struct borrow){0};
 }
 
