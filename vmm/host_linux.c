@@ -14,6 +14,7 @@
 
 #include "vmm/cleanup.h"
 #include "vmm/err.h"
+#include "vmm/host_linux.h"
 #include "vmm/kvm_inplace.h"
 
 enum { KVM_API_VERSION_KNOWN = 12 };
@@ -29,12 +30,17 @@ static struct host_linux *linux_of(struct host *host)
 	return container_of(host, struct host_linux, host);
 }
 
-/* ioctl with -errno for an error; request numbers are those of linux/kvm.h. */
-static int kvm_ioctl(int fd, unsigned long request, const void *argument)
+int host_linux_ioctl(int fd, unsigned long request, const void *argument)
 {
 	int ret = ioctl(fd, request, argument);
 
 	return ret < 0 ? -errno : ret;
+}
+
+/* Request numbers are those of linux/kvm.h. */
+static int kvm_ioctl(int fd, unsigned long request, const void *argument)
+{
+	return host_linux_ioctl(fd, request, argument);
 }
 
 /* The same for requests that take a number in place of a pointer. */
@@ -338,6 +344,7 @@ static const struct host_ops linux_ops = {
 	.clock_now_ns = linux_clock_now_ns,
 	.clock_sleep_ns = linux_clock_sleep_ns,
 	.random_fill = linux_random_fill,
+	.vfio = &host_linux_vfio_ops,
 };
 
 static int kvm_open(struct err *err)

@@ -1,44 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "tests/fake/faulty.h"
+#include "tests/fake/faulty_state.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <stdlib.h>
 
 #include "vmm/cleanup.h"
 #include "vmm/err.h"
 
 enum { ERRNOS_MAX = 4 };
-
-enum verb {
-	VERB_KVM_CHECK_EXTENSION,
-	VERB_KVM_GET_SUPPORTED_CPUID,
-	VERB_VM_CREATE,
-	VERB_VM_ENABLE_CAP,
-	VERB_VM_SET_TSS_ADDRESS,
-	VERB_VM_SET_IDENTITY_MAP,
-	VERB_VM_SET_MEMORY_REGION,
-	VERB_VM_CREATE_GUEST_MEMFD,
-	VERB_VM_SET_ATTRIBUTES,
-	VERB_GMEM_SET_ATTRIBUTES,
-	VERB_VM_SIGNAL_MSI,
-	VERB_VM_IOEVENTFD,
-	VERB_VCPU_CREATE,
-	VERB_VCPU_RUN,
-	VERB_VCPU_SET_CPUID,
-	VERB_VCPU_GET_REGS,
-	VERB_VCPU_SET_REGS,
-	VERB_VCPU_GET_SREGS,
-	VERB_VCPU_SET_SREGS,
-	VERB_VCPU_SET_MSRS,
-	VERB_VCPU_GET_TSC_KHZ,
-	VERB_VCPU_SET_MP_STATE,
-	VERB_MEM_CREATE,
-	VERB_MEM_DISCARD,
-	VERB_MEM_MAP,
-	VERB_RANDOM_FILL,
-	VERB_COUNT,
-};
 
 /* What the docstrings of vmm/host.h name; for a bare "-errno", what the kernel is known for. */
 static const struct {
@@ -72,22 +41,23 @@ static const struct {
 	[VERB_MEM_DISCARD] = {"mem_discard", {EPERM, ENOMEM}},
 	[VERB_MEM_MAP] = {"mem_map", {ENODEV, ENOMEM}},
 	[VERB_RANDOM_FILL] = {"random_fill", {EAGAIN, EINTR}},
+	[VERB_VM_SET_ROUTES] = {"vm_set_routes", {EINVAL, ENOMEM}},
+	[VERB_VM_IRQFD] = {"vm_irqfd", {EBUSY, EINVAL, ENOMEM}},
+	[VERB_VM_CREATE_VFIO] = {"vm_create_vfio", {EBUSY, ENODEV, ENOMEM, EMFILE}},
+	[VERB_VM_VFIO_ADD] = {"vm_vfio_add", {EEXIST, EINVAL, ENOMEM}},
+	[VERB_VFIO_OPEN] = {"vfio_open", {ENOENT, EACCES, EMFILE}},
+	[VERB_VFIO_BIND] = {"vfio_bind", {EPERM, EBUSY, EINVAL, ENOMEM}},
+	[VERB_VFIO_GET_INFO] = {"vfio_get_info", {EINVAL}},
+	[VERB_VFIO_GET_REGION] = {"vfio_get_region", {EINVAL, ENOMEM}},
+	[VERB_VFIO_GET_IRQ] = {"vfio_get_irq", {EINVAL}},
+	[VERB_VFIO_SET_IRQS] = {"vfio_set_irqs", {EINVAL, ENOSPC, ENOMEM}},
+	[VERB_VFIO_RESET] = {"vfio_reset", {EINVAL, EAGAIN, ENOTTY}},
+	[VERB_VFIO_GET_HOT_RESET] = {"vfio_get_hot_reset", {ENODEV, ENOSPC, ENOMEM}},
+	[VERB_VFIO_HOT_RESET] = {"vfio_hot_reset", {EINVAL, EAGAIN}},
+	[VERB_VFIO_FEATURE] = {"vfio_feature", {ENOTTY, EINVAL}},
+	[VERB_VFIO_READ] = {"vfio_read", {EIO, EINVAL}},
+	[VERB_VFIO_WRITE] = {"vfio_write", {EIO, EINVAL}},
 };
-
-struct faulty {
-	struct host host;
-	struct host *inner;
-	pthread_mutex_t lock;
-	struct fault fault;
-	unsigned int n_calls;
-	unsigned int n_fired;
-	enum verb verb; /* whose turn came; VERB_COUNT: none's */
-};
-
-static struct faulty *faulty_of(struct host *host)
-{
-	return container_of(host, struct faulty, host);
-}
 
 static unsigned int count_errnos(enum verb verb)
 {
@@ -98,8 +68,7 @@ static unsigned int count_errnos(enum verb verb)
 	return n;
 }
 
-/* 0, or the failure of this call. */
-static int faulty_next(struct faulty *faulty, enum verb verb)
+int faulty_next(struct faulty *faulty, enum verb verb)
 {
 	const struct fault *fault = &faulty->fault;
 	WITH_LOCK(&faulty->lock);
@@ -396,6 +365,7 @@ static const struct host_ops faulty_ops = {
 	.clock_now_ns = faulty_clock_now_ns,
 	.clock_sleep_ns = faulty_clock_sleep_ns,
 	.random_fill = faulty_random_fill,
+	.vfio = &faulty_vfio_ops,
 };
 
 struct faulty *faulty_new(struct host *inner)

@@ -40,6 +40,23 @@ static const char *const verb_names[VERB_COUNT] = {
 	[VERB_CLOSE] = "close",
 	[VERB_CLOCK_SLEEP_NS] = "clock_sleep_ns",
 	[VERB_RANDOM_FILL] = "random_fill",
+	[VERB_VM_SET_ROUTES] = "vm_set_routes",
+	[VERB_VM_IRQFD] = "vm_irqfd",
+	[VERB_VM_CREATE_VFIO] = "vm_create_vfio",
+	[VERB_VM_VFIO_ADD] = "vm_vfio_add",
+	[VERB_VM_VFIO_REMOVE] = "vm_vfio_remove",
+	[VERB_VFIO_OPEN] = "vfio_open",
+	[VERB_VFIO_BIND] = "vfio_bind",
+	[VERB_VFIO_GET_INFO] = "vfio_get_info",
+	[VERB_VFIO_GET_REGION] = "vfio_get_region",
+	[VERB_VFIO_GET_IRQ] = "vfio_get_irq",
+	[VERB_VFIO_SET_IRQS] = "vfio_set_irqs",
+	[VERB_VFIO_RESET] = "vfio_reset",
+	[VERB_VFIO_GET_HOT_RESET] = "vfio_get_hot_reset",
+	[VERB_VFIO_HOT_RESET] = "vfio_hot_reset",
+	[VERB_VFIO_FEATURE] = "vfio_feature",
+	[VERB_VFIO_READ] = "vfio_read",
+	[VERB_VFIO_WRITE] = "vfio_write",
 };
 
 struct trace *trace_new(struct host *inner)

@@ -38,6 +38,23 @@ enum trace_verb {
 	VERB_CLOSE,
 	VERB_CLOCK_SLEEP_NS,
 	VERB_RANDOM_FILL,
+	VERB_VM_SET_ROUTES,
+	VERB_VM_IRQFD,
+	VERB_VM_CREATE_VFIO,
+	VERB_VM_VFIO_ADD,
+	VERB_VM_VFIO_REMOVE,
+	VERB_VFIO_OPEN,
+	VERB_VFIO_BIND,
+	VERB_VFIO_GET_INFO,
+	VERB_VFIO_GET_REGION,
+	VERB_VFIO_GET_IRQ,
+	VERB_VFIO_SET_IRQS,
+	VERB_VFIO_RESET,
+	VERB_VFIO_GET_HOT_RESET,
+	VERB_VFIO_HOT_RESET,
+	VERB_VFIO_FEATURE,
+	VERB_VFIO_READ,
+	VERB_VFIO_WRITE,
 	VERB_COUNT,
 };
 
@@ -73,6 +90,7 @@ static inline struct trace *trace_of(struct host *host)
 }
 
 extern const struct host_ops trace_ops;
+extern const struct host_vfio_ops trace_vfio_ops;
 
 /* The number that stands for a descriptor or for an address. */
 uint64_t trace_fd(struct trace *trace, int fd);

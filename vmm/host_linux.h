@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Inside of the real kernel's door. */
+#ifndef VMM_HOST_LINUX_H
+#define VMM_HOST_LINUX_H
+
+struct host_vfio_ops;
+
+extern const struct host_vfio_ops host_linux_vfio_ops;
+
+/* ioctl with -errno for an error. */
+int host_linux_ioctl(int fd, unsigned long request, const void *argument);
+
+#endif
