@@ -6,8 +6,8 @@
 #include "vmm/err.h"
 
 /*
- * An operation that cannot be in use (everything but OP_SET_PRIVATE and OP_WAIT) treats AGAIN
- * as FAIL. Order to private: no device can reach the page before KVM hides it. Order to shared:
+ * What KVM is told can be told again later; on the way back that is better than to give a page
+ * up. All other operations treat AGAIN as FAIL. Order to private: no device can reach the page before KVM hides it. Order to shared:
  * KVM shows the page before a device can reach it. Nothing is discarded before the attribute
  * has changed, so that every step up to there can be taken back with contents intact. What is
  * taken back was in use for a moment: guest or devices may have filled the half that must be
@@ -23,16 +23,19 @@ static const struct convert_arc arcs[CONVERT_COUNT] = {
 	ARC(HIDE,          SET_PRIVATE,     DROP_SHARED,   WAIT,          REMAP_REFUSE),
 	ARC(WAIT,          WAIT,            HIDE,          REMAP_AGAIN,   REMAP_REFUSE),
 	ARC(DROP_SHARED,   DISCARD_SHARED,  DONE,          UNHIDE,        UNHIDE),
-	ARC(UNHIDE,        SET_SHARED,      CLEAR_PRIVATE, BROKEN,        BROKEN),
+	ARC(UNHIDE,        SET_SHARED,      CLEAR_PRIVATE, UNHIDE_WAIT,   BROKEN),
+	ARC(UNHIDE_WAIT,   WAIT,            UNHIDE,        BROKEN,        BROKEN),
 	ARC(CLEAR_PRIVATE, DISCARD_PRIVATE, REMAP_REFUSE,  BROKEN,        BROKEN),
 	ARC(REMAP_REFUSE,  DMA_MAP,         REFUSED,       BROKEN,        BROKEN),
 	ARC(REMAP_AGAIN,   DMA_MAP,         AGAIN,         BROKEN,        BROKEN),
 
-	ARC(SHOW,          SET_SHARED,      MAP,           REFUSED,       REFUSED),
+	ARC(SHOW,          SET_SHARED,      MAP,           SHOW_WAIT,     REFUSED),
+	ARC(SHOW_WAIT,     WAIT,            SHOW,          AGAIN,         REFUSED),
 	ARC(MAP,           DMA_MAP,         DROP_PRIVATE,  UNMAP_BACK,    UNMAP_BACK),
 	ARC(DROP_PRIVATE,  DISCARD_PRIVATE, DONE,          UNMAP_BACK,    UNMAP_BACK),
 	ARC(UNMAP_BACK,    DMA_UNMAP,       REHIDE,        BROKEN,        BROKEN),
-	ARC(REHIDE,        SET_PRIVATE,     CLEAR_SHARED,  BROKEN,        BROKEN),
+	ARC(REHIDE,        SET_PRIVATE,     CLEAR_SHARED,  REHIDE_WAIT,   BROKEN),
+	ARC(REHIDE_WAIT,   WAIT,            REHIDE,        BROKEN,        BROKEN),
 	ARC(CLEAR_SHARED,  DISCARD_SHARED,  REFUSED,       BROKEN,        BROKEN),
 };
 /* clang-format on */
@@ -43,14 +46,17 @@ static const char *const state_names[CONVERT_COUNT] = {
 	[CONVERT_WAIT] = "WAIT",
 	[CONVERT_DROP_SHARED] = "DROP_SHARED",
 	[CONVERT_UNHIDE] = "UNHIDE",
+	[CONVERT_UNHIDE_WAIT] = "UNHIDE_WAIT",
 	[CONVERT_CLEAR_PRIVATE] = "CLEAR_PRIVATE",
 	[CONVERT_REMAP_REFUSE] = "REMAP_REFUSE",
 	[CONVERT_REMAP_AGAIN] = "REMAP_AGAIN",
 	[CONVERT_SHOW] = "SHOW",
+	[CONVERT_SHOW_WAIT] = "SHOW_WAIT",
 	[CONVERT_MAP] = "MAP",
 	[CONVERT_DROP_PRIVATE] = "DROP_PRIVATE",
 	[CONVERT_UNMAP_BACK] = "UNMAP_BACK",
 	[CONVERT_REHIDE] = "REHIDE",
+	[CONVERT_REHIDE_WAIT] = "REHIDE_WAIT",
 	[CONVERT_CLEAR_SHARED] = "CLEAR_SHARED",
 	[CONVERT_DONE] = "DONE",
 	[CONVERT_REFUSED] = "REFUSED",

@@ -32,7 +32,7 @@ enum convert_op {
 /* How an operation went. */
 enum convert_result {
 	RESULT_OK,
-	RESULT_AGAIN, /* a page is in use; OP_WAIT: the bound is reached */
+	RESULT_AGAIN, /* could go later: a page is in use; OP_WAIT: the bound is reached */
 	RESULT_FAIL,
 	RESULT_COUNT,
 };
@@ -44,15 +44,18 @@ enum convert_state {
 	CONVERT_WAIT,
 	CONVERT_DROP_SHARED,
 	CONVERT_UNHIDE,	       /* back, because the discard failed */
+	CONVERT_UNHIDE_WAIT,
 	CONVERT_CLEAR_PRIVATE, /* back: what the guest wrote meanwhile */
 	CONVERT_REMAP_REFUSE,  /* back, then REFUSED */
 	CONVERT_REMAP_AGAIN,   /* back, then AGAIN */
 	/* Private to shared. */
 	CONVERT_SHOW,
+	CONVERT_SHOW_WAIT,
 	CONVERT_MAP,
 	CONVERT_DROP_PRIVATE,
 	CONVERT_UNMAP_BACK,   /* back, because the discard failed */
 	CONVERT_REHIDE,	      /* back, because map or discard failed */
+	CONVERT_REHIDE_WAIT,
 	CONVERT_CLEAR_SHARED, /* back: what guest and devices wrote meanwhile */
 	/* How it ended. */
 	CONVERT_DONE,	 /* the whole range is on the side asked for */

@@ -43,7 +43,7 @@ struct conversion {
 	bool has_waited;  /* for one or the other */
 	enum side to;
 	enum convert_state state;
-	unsigned int n_retries;
+	unsigned int n_waits; /* since the kernel last did what it was told */
 	uint64_t busy_since_ns;
 	uint64_t at_ns; /* up to here the record tells where time went */
 	struct conversion_record record;
@@ -159,13 +159,17 @@ static void conversion_release_locked(struct conversion *conversion)
 static enum convert_result conversion_back_off(struct conversion *conversion)
 {
 	struct host *host = conversion->memory->host;
-	unsigned int n = conversion->n_retries++;
+	unsigned int n = conversion->n_waits++;
 	uint64_t wait_ns = BUSY_WAIT_MIN_NS;
 
+	if (!n)
+		conversion->busy_since_ns = conversion->at_ns;
+	if (n >= BUSY_RETRIES_AT_ONCE &&
+	    host_clock_now_ns(host) - conversion->busy_since_ns >= BUSY_BOUND_NS)
+		return RESULT_AGAIN;
+	conversion->record.n_retries++;
 	if (n < BUSY_RETRIES_AT_ONCE)
 		return RESULT_OK;
-	if (host_clock_now_ns(host) - conversion->busy_since_ns >= BUSY_BOUND_NS)
-		return RESULT_AGAIN;
 	for (; n > BUSY_RETRIES_AT_ONCE && wait_ns < BUSY_WAIT_MAX_NS; n--)
 		wait_ns *= 2;
 	host_clock_sleep_ns(host, wait_ns < BUSY_WAIT_MAX_NS ? wait_ns : BUSY_WAIT_MAX_NS);
@@ -258,23 +262,29 @@ static uint64_t *conversion_time_of(struct conversion *conversion, enum convert_
 	}
 }
 
+/* The first error is the reason; of an operation that is tried again, how the last try went. */
+static void conversion_take_error(struct conversion *conversion, enum convert_op op, int ret)
+{
+	bool is_on_the_way = op == (conversion->to == SIDE_PRIVATE ? OP_SET_PRIVATE
+								   : OP_SET_SHARED);
+
+	if (is_on_the_way || !conversion->record.error)
+		conversion->record.error = ret;
+}
+
 static enum convert_result conversion_step(struct conversion *conversion, enum convert_op op)
 {
 	uint64_t *time_ns = conversion_time_of(conversion, op);
 	enum convert_result result;
-	int ret;
 
 	if (op == OP_WAIT) {
-		if (!conversion->n_retries)
-			conversion->busy_since_ns = conversion->at_ns;
 		result = conversion_back_off(conversion);
 	} else {
-		ret = conversion_apply(conversion, op);
-		if (ret && !conversion->record.error)
-			conversion->record.error = ret;
-		/* Whoever used the page has let go of it. */
-		if (!ret && op == OP_SET_PRIVATE && conversion->to == SIDE_PRIVATE)
-			conversion->record.error = 0;
+		int ret = conversion_apply(conversion, op);
+
+		conversion_take_error(conversion, op, ret);
+		if (!ret)
+			conversion->n_waits = 0;
 		result = ret == 0 ? RESULT_OK : ret == -EAGAIN ? RESULT_AGAIN : RESULT_FAIL;
 	}
 	if (time_ns)
@@ -427,7 +437,6 @@ enum conversion_end guest_convert(struct guest_memory *memory, gpa_t gpa, uint64
 	} else {
 		record->end = ram_convert(memory, &conversion);
 	}
-	record->n_retries = conversion.n_retries;
 	conversion_finish(&conversion);
 	if (memory->trace_fn)
 		memory->trace_fn(memory->trace, record);

@@ -76,7 +76,7 @@ int faulty_next(struct faulty *faulty, enum verb verb)
 
 	faulty->n_calls++;
 	if (!fault->nth || faulty->n_calls < fault->nth ||
-	    (faulty->n_calls > fault->nth && !fault->for_ever))
+	    (faulty->n_calls - fault->nth > fault->n_more && !fault->for_ever))
 		return 0;
 	if (faulty->n_calls == fault->nth)
 		faulty->verb = verb;

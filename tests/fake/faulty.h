@@ -23,7 +23,8 @@ struct fault {
 	/* The how-manieth errno of that verb's list; with @errnum, that one instead. */
 	unsigned int which;
 	int errnum;
-	bool for_ever; /* every later call fails, too */
+	unsigned int n_more; /* so many of the calls after it fail, too */
+	bool for_ever;	     /* every later call fails, too */
 };
 
 /* Arm @fault from now on; what was armed before is forgotten. */

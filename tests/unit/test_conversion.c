@@ -244,6 +244,25 @@ START_TEST(test_transient_use_is_over_after_a_retry)
 }
 END_TEST
 
+/* Not that a page was in use first, which was waited for. */
+START_TEST(test_error_that_ended_the_tries_is_told)
+{
+	struct convertible c;
+	struct conversion_record record;
+
+	convertible_init(&c, BACKING_INPLACE, RAM_BYTES, true);
+	guest_set_trace(c.memory, keep_record, &record);
+	ck_assert_int_eq(fake_pin(c.fake, PAGE, 0), 0);
+	faulty_arm(c.faulty, (struct fault){.nth = 3, .errnum = EPERM});
+	ck_assert_int_eq(convertible_convert(&c, 0, 4 * PAGE, SIDE_PRIVATE),
+			 CONVERSION_REFUSED);
+	ck_assert_int_eq(record.error, -EPERM);
+	ck_assert_uint_eq(record.n_retries, 2);
+	fake_unpin(c.fake, PAGE);
+	convertible_fini(&c);
+}
+END_TEST
+
 START_TEST(test_error_that_was_taken_back_is_told)
 {
 	struct convertible c;
@@ -259,6 +278,37 @@ START_TEST(test_error_that_was_taken_back_is_told)
 	ck_assert_int_eq(guest_get_side(c.memory, 0), SIDE_PRIVATE);
 	convertible_check_all(&c);
 	convertible_fini(&c);
+}
+END_TEST
+
+/* The kernel that could not go on may not be able to go back at once, either. */
+START_TEST(test_way_back_is_tried_again_before_a_page_is_given_up)
+{
+	for (enum side to = SIDE_SHARED; to <= SIDE_PRIVATE; to++) {
+		struct convertible c;
+		struct conversion_record record;
+
+		convertible_init(&c, BACKING_PAIRED, RAM_BYTES, true);
+		if (to == SIDE_SHARED)
+			convertible_convert(&c, 0, 2 * PAGE, SIDE_PRIVATE);
+		guest_set_trace(c.memory, keep_record, &record);
+		/* Changed; the discard fails; so do seven tries to change back. */
+		faulty_arm(c.faulty, (struct fault){.nth = 2, .n_more = 7, .errnum = EAGAIN});
+		ck_assert_int_eq(convertible_convert(&c, 0, 2 * PAGE, to), CONVERSION_REFUSED);
+		ck_assert_uint_eq(faulty_count_fired(c.faulty), 8);
+		ck_assert_uint_eq(record.n_retries, 7);
+		ck_assert_int_eq(record.error, -EAGAIN);
+		ck_assert_int_eq(guest_get_side(c.memory, 0),
+				 to == SIDE_SHARED ? SIDE_PRIVATE : SIDE_SHARED);
+		convertible_check_all(&c);
+		/* But not for ever. */
+		faulty_arm(c.faulty,
+			   (struct fault){.nth = 2, .for_ever = true, .errnum = EAGAIN});
+		ck_assert_int_eq(convertible_convert(&c, 0, 2 * PAGE, to), CONVERSION_BROKEN);
+		ck_assert_uint_ge(record.set_ns, 200 * 1000 * 1000);
+		ck_assert_uint_le(record.set_ns, 220 * 1000 * 1000);
+		convertible_fini(&c);
+	}
 }
 END_TEST
 
@@ -332,7 +382,9 @@ int main(void)
 		test_plain_memory_never_turns_private,
 		test_page_in_use_is_waited_for_but_not_for_ever,
 		test_transient_use_is_over_after_a_retry,
+		test_error_that_ended_the_tries_is_told,
 		test_error_that_was_taken_back_is_told,
+		test_way_back_is_tried_again_before_a_page_is_given_up,
 		test_broken_range_is_refused_for_ever,
 		test_probe_finds_the_way_of_this_kernel,
 	};
