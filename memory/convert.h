@@ -32,7 +32,7 @@ enum convert_op {
 /* How an operation went. */
 enum convert_result {
 	RESULT_OK,
-	RESULT_AGAIN, /* could go later: a page is in use; OP_WAIT: the bound is reached */
+	RESULT_AGAIN, /* could go later; OP_WAIT: the bound is reached */
 	RESULT_FAIL,
 	RESULT_COUNT,
 };

@@ -19,8 +19,8 @@
 #include "vmm/host.h"
 
 /*
- * How long a page may be in use by somebody else (a pin, a transient reference) before the
- * guest is told to try again. Transient references are gone within microseconds; the first
+ * How long a page may be in use by somebody else (a pin, a transient reference), or the kernel
+ * short of memory, before the guest is told to try again. Transient references are gone within microseconds; the first
  * retries are at once.
  */
 #define BUSY_BOUND_NS	 (UINT64_C(200) * 1000 * 1000)
@@ -272,6 +272,14 @@ static void conversion_take_error(struct conversion *conversion, enum convert_op
 		conversion->record.error = ret;
 }
 
+/* Memory that the kernel lacks may be there in a moment: no reason to refuse for good. */
+static enum convert_result result_of(int ret)
+{
+	if (!ret)
+		return RESULT_OK;
+	return ret == -EAGAIN || ret == -ENOMEM ? RESULT_AGAIN : RESULT_FAIL;
+}
+
 static enum convert_result conversion_step(struct conversion *conversion, enum convert_op op)
 {
 	uint64_t *time_ns = conversion_time_of(conversion, op);
@@ -285,7 +293,7 @@ static enum convert_result conversion_step(struct conversion *conversion, enum c
 		conversion_take_error(conversion, op, ret);
 		if (!ret)
 			conversion->n_waits = 0;
-		result = ret == 0 ? RESULT_OK : ret == -EAGAIN ? RESULT_AGAIN : RESULT_FAIL;
+		result = result_of(ret);
 	}
 	if (time_ns)
 		conversion_take_time(conversion, time_ns);
@@ -336,7 +344,7 @@ static enum conversion_end conversion_begin(struct conversion *conversion, uint6
 		return CONVERSION_DONE;
 	conversion->record.error = sides_reserve(sides, gpa);
 	if (conversion->record.error)
-		return CONVERSION_REFUSED;
+		return CONVERSION_AGAIN;
 	if (conversion->has_borrows && !conversion_wait_borrows(conversion, deadline_ns))
 		return CONVERSION_AGAIN;
 	return CONVERSION_DONE;

@@ -244,6 +244,32 @@ START_TEST(test_transient_use_is_over_after_a_retry)
 }
 END_TEST
 
+START_TEST(test_kernel_short_of_memory_is_no_refusal)
+{
+	for (size_t i = 0; i < 2 * ARRAY_SIZE(backings); i++) {
+		enum side to = i % 2 ? SIDE_PRIVATE : SIDE_SHARED;
+		struct convertible c;
+		struct conversion_record record;
+
+		convertible_init(&c, backings[i / 2], RAM_BYTES, true);
+		if (to == SIDE_SHARED)
+			convertible_convert(&c, 0, 2 * PAGE, SIDE_PRIVATE);
+		guest_set_trace(c.memory, keep_record, &record);
+		faulty_arm(c.faulty,
+			   (struct fault){.nth = 1, .for_ever = true, .errnum = ENOMEM});
+		ck_assert_int_eq(convertible_convert(&c, 0, 2 * PAGE, to), CONVERSION_AGAIN);
+		ck_assert_int_eq(record.error, -ENOMEM);
+		convertible_check_all(&c);
+		faulty_arm(c.faulty, (struct fault){.nth = 1, .n_more = 4, .errnum = ENOMEM});
+		ck_assert_int_eq(convertible_convert(&c, 0, 2 * PAGE, to), CONVERSION_DONE);
+		ck_assert_uint_eq(record.n_retries, 5);
+		ck_assert_int_eq(record.error, 0);
+		convertible_check_all(&c);
+		convertible_fini(&c);
+	}
+}
+END_TEST
+
 /* Not that a page was in use first, which was waited for. */
 START_TEST(test_error_that_ended_the_tries_is_told)
 {
@@ -382,6 +408,7 @@ int main(void)
 		test_plain_memory_never_turns_private,
 		test_page_in_use_is_waited_for_but_not_for_ever,
 		test_transient_use_is_over_after_a_retry,
+		test_kernel_short_of_memory_is_no_refusal,
 		test_error_that_ended_the_tries_is_told,
 		test_error_that_was_taken_back_is_told,
 		test_way_back_is_tried_again_before_a_page_is_given_up,
