@@ -182,8 +182,14 @@ bool ram_can_convert(const struct guest_memory *memory)
 	return backings[memory->backing].set != NULL;
 }
 
+/* Does this say that the kernel does not know the way, and not that something went wrong? */
+static bool is_unknown(int ret)
+{
+	return ret == -ENOTTY || ret == -EINVAL || ret == -EOPNOTSUPP;
+}
+
 /* Does the ioctl itself work? Capability numbers of an ABI that is not merged tell nothing. */
-static bool probe_inplace(struct host *host, int vm)
+static int probe_inplace(struct host *host, int vm)
 {
 	struct range page = {.start = 0, .end = GRANULE_BYTES};
 	uint64_t unused;
@@ -192,30 +198,37 @@ static bool probe_inplace(struct host *host, int vm)
 	int ret;
 
 	if (fd < 0)
-		return false;
+		return fd;
 	ret = host_gmem_set_attributes(host, fd, page, KVM_MEMORY_ATTRIBUTE_PRIVATE, &unused);
 	host_close(host, fd);
-	return ret == 0;
+	return ret;
 }
 
 /* With in-place conversion on, KVM refuses the attribute on the VM, and the reverse. */
-static bool probe_paired(struct host *host, int vm)
+static int probe_paired(struct host *host, int vm)
 {
 	struct range page = {.start = 0, .end = GRANULE_BYTES};
+	int ret = host_vm_set_attributes(host, vm, page, KVM_MEMORY_ATTRIBUTE_PRIVATE);
 
-	return host_vm_set_attributes(host, vm, page, KVM_MEMORY_ATTRIBUTE_PRIVATE) == 0 &&
-	       host_vm_set_attributes(host, vm, page, 0) == 0;
+	return ret ? ret : host_vm_set_attributes(host, vm, page, 0);
 }
 
 int backing_probe(struct host *host, int vm, enum backing *ret_backing, struct err *err)
 {
-	if (probe_inplace(host, vm))
-		*ret_backing = BACKING_INPLACE;
-	else if (probe_paired(host, vm))
-		*ret_backing = BACKING_PAIRED;
-	else
+	enum backing backing = BACKING_INPLACE;
+	int ret = probe_inplace(host, vm);
+
+	if (is_unknown(ret)) {
+		backing = BACKING_PAIRED;
+		ret = probe_paired(host, vm);
+	}
+	if (is_unknown(ret))
 		return err_set(err, -EOPNOTSUPP,
 			       "memory: this kernel converts neither in place nor between two "
 			       "backings; use Linux 6.8 or newer with guest_memfd");
+	if (ret)
+		return err_set(err, ret, "memory: cannot find out how this kernel converts: %s",
+			       err_describe(ret));
+	*ret_backing = backing;
 	return 0;
 }

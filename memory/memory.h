@@ -76,8 +76,8 @@ struct guest_memory;
 /**
  * Find out by trying how @vm, which is of a type with private memory, converts on this kernel.
  *
- * Returns 0; -EOPNOTSUPP (neither way works), -errno, with @err naming the cure. Leaves nothing
- * behind.
+ * Returns 0, with nothing left behind; -EOPNOTSUPP (neither way works); -errno (a call failed
+ * that should not: nothing is known, and @vm is of no more use), with @err naming the cure.
  */
 int backing_probe(struct host *host, int vm, enum backing *ret_backing, struct err *err);
 

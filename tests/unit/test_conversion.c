@@ -396,6 +396,42 @@ START_TEST(test_probe_finds_the_way_of_this_kernel)
 }
 END_TEST
 
+/* A failure that says nothing about the way is an error, not a kernel that cannot convert. */
+START_TEST(test_probe_that_fails_is_no_kernel_that_cannot)
+{
+	static const int errnums[] = {ENOMEM, EMFILE, EIO};
+
+	for (size_t i = 0; i < 2 * ARRAY_SIZE(errnums); i++) {
+		unsigned int nth = 0;
+		bool has_failed;
+
+		do {
+			struct fake *fake = fake_new();
+			struct faulty *faulty = faulty_new(fake_host(fake));
+			struct host *host = faulty_host(faulty);
+			enum backing backing = BACKING_PLAIN;
+			struct err err = {0};
+			int vm, ret;
+
+			fake_traits(fake)->in_place = i % 2;
+			vm = host_vm_create(host, KVM_X86_SW_PROTECTED_VM);
+			faulty_arm(faulty,
+				   (struct fault){.nth = ++nth, .errnum = errnums[i / 2]});
+			ret = backing_probe(host, vm, &backing, &err);
+			has_failed = faulty_count_fired(faulty);
+			ck_assert_int_eq(ret, has_failed ? -errnums[i / 2] : 0);
+			ck_assert_int_eq(backing, has_failed ? BACKING_PLAIN
+						  : i % 2    ? BACKING_INPLACE
+							     : BACKING_PAIRED);
+			host_close(host, vm);
+			faulty_free(faulty);
+			fake_free(fake);
+		} while (has_failed);
+		ck_assert_uint_eq(nth, i % 2 ? 3 : 4);
+	}
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *tests[] = {
@@ -414,6 +450,7 @@ int main(void)
 		test_way_back_is_tried_again_before_a_page_is_given_up,
 		test_broken_range_is_refused_for_ever,
 		test_probe_finds_the_way_of_this_kernel,
+		test_probe_that_fails_is_no_kernel_that_cannot,
 	};
 
 	return unit_run(unit_suite("conversion", tests, ARRAY_SIZE(tests)));
