@@ -7,11 +7,11 @@
 
 /*
  * What KVM is told can be told again later; on the way back that is better than to give a page
- * up. All other operations treat AGAIN as FAIL. Order to private: no device can reach the page before KVM hides it. Order to shared:
- * KVM shows the page before a device can reach it. Nothing is discarded before the attribute
- * has changed, so that every step up to there can be taken back with contents intact. What is
- * taken back was in use for a moment: guest or devices may have filled the half that must be
- * empty.
+ * up. All other operations treat AGAIN as FAIL. Order to private: no device can reach the page
+ * before KVM hides it. Order to shared: KVM shows the page before a device can reach it.
+ * Nothing is discarded before the attribute has changed, so that every step up to there can be
+ * taken back with contents intact. What is taken back was in use for a moment: guest or devices
+ * may have filled the half that must be empty.
  */
 #define ARC(state, op, ok, again, fail) \
 	[CONVERT_##state] = {OP_##op, {CONVERT_##ok, CONVERT_##again, CONVERT_##fail}}

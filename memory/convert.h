@@ -43,7 +43,7 @@ enum convert_state {
 	CONVERT_HIDE,
 	CONVERT_WAIT,
 	CONVERT_DROP_SHARED,
-	CONVERT_UNHIDE,	       /* back, because the discard failed */
+	CONVERT_UNHIDE, /* back, because the discard failed */
 	CONVERT_UNHIDE_WAIT,
 	CONVERT_CLEAR_PRIVATE, /* back: what the guest wrote meanwhile */
 	CONVERT_REMAP_REFUSE,  /* back, then REFUSED */
@@ -53,8 +53,8 @@ enum convert_state {
 	CONVERT_SHOW_WAIT,
 	CONVERT_MAP,
 	CONVERT_DROP_PRIVATE,
-	CONVERT_UNMAP_BACK,   /* back, because the discard failed */
-	CONVERT_REHIDE,	      /* back, because map or discard failed */
+	CONVERT_UNMAP_BACK, /* back, because the discard failed */
+	CONVERT_REHIDE,	    /* back, because map or discard failed */
 	CONVERT_REHIDE_WAIT,
 	CONVERT_CLEAR_SHARED, /* back: what guest and devices wrote meanwhile */
 	/* How it ended. */

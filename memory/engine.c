@@ -20,8 +20,8 @@
 
 /*
  * How long a page may be in use by somebody else (a pin, a transient reference), or the kernel
- * short of memory, before the guest is told to try again. Transient references are gone within microseconds; the first
- * retries are at once.
+ * short of memory, before the guest is told to try again. Transient references are gone within
+ * microseconds; the first retries are at once.
  */
 #define BUSY_BOUND_NS	 (UINT64_C(200) * 1000 * 1000)
 #define BUSY_WAIT_MIN_NS (UINT64_C(20) * 1000)
@@ -265,8 +265,8 @@ static uint64_t *conversion_time_of(struct conversion *conversion, enum convert_
 /* The first error is the reason; of an operation that is tried again, how the last try went. */
 static void conversion_take_error(struct conversion *conversion, enum convert_op op, int ret)
 {
-	bool is_on_the_way = op == (conversion->to == SIDE_PRIVATE ? OP_SET_PRIVATE
-								   : OP_SET_SHARED);
+	bool is_on_the_way =
+		op == (conversion->to == SIDE_PRIVATE ? OP_SET_PRIVATE : OP_SET_SHARED);
 
 	if (is_on_the_way || !conversion->record.error)
 		conversion->record.error = ret;
@@ -329,7 +329,6 @@ static enum conversion_end conversion_begin(struct conversion *conversion, uint6
 {
 	struct sides *sides = conversion->memory->sides;
 	struct range gpa = conversion->claim.gpa;
-	bool is_noop = true;
 
 	for (gpa_t at = gpa.start, end; at < gpa.end; at = end) {
 		enum side side;
@@ -337,10 +336,11 @@ static enum conversion_end conversion_begin(struct conversion *conversion, uint6
 		end = sides_find_end(sides, at, gpa.end, &side);
 		if (side == SIDE_BROKEN)
 			return CONVERSION_REFUSED;
-		is_noop = is_noop && side == conversion->to;
+		if (side != conversion->to)
+			conversion->record.n_pages += (end - at) / GRANULE_BYTES;
 	}
-	conversion->record.is_noop = is_noop;
-	if (is_noop)
+	conversion->record.is_noop = !conversion->record.n_pages;
+	if (conversion->record.is_noop)
 		return CONVERSION_DONE;
 	conversion->record.error = sides_reserve(sides, gpa);
 	if (conversion->record.error)
@@ -369,8 +369,7 @@ static void stats_add_locked(struct conversion_stats *stats,
 		stats->n_noops++;
 		return;
 	}
-	if (record->end == CONVERSION_DONE)
-		stats->n_pages[record->to] += range_size(record->gpa) / GRANULE_BYTES;
+	stats->n_pages[record->to] += record->n_pages;
 	stats->n_in_bucket[bucket_of(record)]++;
 }
 
@@ -382,6 +381,7 @@ static void conversion_finish(struct conversion *conversion)
 
 	if (conversion->is_claimed)
 		conversion_release_locked(conversion);
+	conversion->record.number = ++memory->n_conversions;
 	stats_add_locked(&memory->stats, &conversion->record);
 }
 
@@ -428,13 +428,12 @@ enum conversion_end guest_convert(struct guest_memory *memory, gpa_t gpa, uint64
 		.memory = memory,
 		.to = to,
 		.claim.to = to,
-		.record = {.to = to, .source = source},
+		.record = {.gpa = gpa, .size_bytes = size_bytes, .to = to, .source = source},
 	};
 	struct conversion_record *record = &conversion.record;
 	enum place place = range_place(memory, gpa, size_bytes, &conversion.claim.gpa);
 
 	ASSERT(to == SIDE_PRIVATE || to == SIDE_SHARED);
-	record->gpa = conversion.claim.gpa;
 	if (place == PLACE_INVALID || (place == PLACE_NO_RAM && to == SIDE_PRIVATE) ||
 	    (!memory->sides && to == SIDE_PRIVATE)) {
 		record->end = CONVERSION_REFUSED;
@@ -445,6 +444,8 @@ enum conversion_end guest_convert(struct guest_memory *memory, gpa_t gpa, uint64
 	} else {
 		record->end = ram_convert(memory, &conversion);
 	}
+	if (record->end != CONVERSION_DONE)
+		record->n_pages = 0;
 	conversion_finish(&conversion);
 	if (memory->trace_fn)
 		memory->trace_fn(memory->trace, record);

@@ -107,22 +107,25 @@ enum conversion_source {
 enum conversion_end {
 	CONVERSION_DONE,    /* the whole range is on the side asked for */
 	CONVERSION_REFUSED, /* nothing changed; asking again is of no use */
-	CONVERSION_AGAIN,   /* nothing changed; a page stayed in use to the bound, or the host has
-			       no memory for its books */
-	CONVERSION_BROKEN,  /* a step could not be taken back; the range is SIDE_BROKEN from now
-			       on */
+	CONVERSION_AGAIN, /* nothing changed; a page stayed in use to the bound, or the host has
+			     no memory for its books */
+	CONVERSION_BROKEN, /* a step could not be taken back; the range is SIDE_BROKEN from now
+			      on */
 	CONVERSION_END_COUNT,
 };
 
 /* One conversion, for trace and statistics. */
 struct conversion_record {
-	struct range gpa;
+	uint64_t number; /* in the order in which they took effect */
+	gpa_t gpa;	 /* as asked for: any value */
+	uint64_t size_bytes;
 	enum side to;
 	enum conversion_source source;
 	enum conversion_end end;
-	bool is_noop;	/* the range was on that side already, or is no RAM */
-	int error;	/* -errno of the operation that failed first, or 0 */
-	gpa_t busy_gpa; /* the page that was in use, when n_retries */
+	bool is_noop;	  /* the range was on that side already, or is no RAM */
+	uint64_t n_pages; /* DONE: that changed side */
+	int error;	  /* -errno of the operation that failed first, or 0 */
+	gpa_t busy_gpa;	  /* the page that was in use, when n_retries */
 	unsigned int n_retries;
 	uint64_t claim_ns; /* waiting for other conversions and borrows */
 	uint64_t unmap_ns;

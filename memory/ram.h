@@ -48,6 +48,7 @@ struct guest_memory {
 	atomic_uint_fast64_t n_borrows; /* of plain memory, which keeps no list */
 
 	struct conversion_stats stats; /* under @lock, too */
+	uint64_t n_conversions;
 	conversion_trace_fn *trace_fn;
 	void *trace;
 };

@@ -34,13 +34,15 @@ static const char *const end_names[CONVERSION_END_COUNT] = {
 static void record_write(FILE *trace, const struct conversion_record *record)
 {
 	fprintf(trace,
-		"gpa=0x%" PRIx64 " size=0x%" PRIx64 " to=%s source=%s end=%s noop=%d error=%d "
+		"n=%" PRIu64 " gpa=0x%" PRIx64 " size=0x%" PRIx64
+		" to=%s source=%s end=%s noop=%d pages=%" PRIu64 " error=%d "
 		"retries=%u busy=0x%" PRIx64 " claim_ns=%" PRIu64 " unmap_ns=%" PRIu64
 		" set_ns=%" PRIu64 " discard_ns=%" PRIu64 " map_ns=%" PRIu64 "\n",
-		record->gpa.start, range_size(record->gpa), side_names[record->to],
+		record->number, record->gpa, record->size_bytes, side_names[record->to],
 		source_names[record->source], end_names[record->end], record->is_noop,
-		record->error, record->n_retries, record->busy_gpa, record->claim_ns,
-		record->unmap_ns, record->set_ns, record->discard_ns, record->map_ns);
+		record->n_pages, record->error, record->n_retries, record->busy_gpa,
+		record->claim_ns, record->unmap_ns, record->set_ns, record->discard_ns,
+		record->map_ns);
 }
 
 static void record_handle(void *opaque, const struct conversion_record *record)
@@ -55,7 +57,8 @@ static void record_handle(void *opaque, const struct conversion_record *record)
 			  " is lost: a conversion to %s failed and could not be taken back; "
 			  "look at "
 			  "the kernel log",
-			  record->gpa.start, record->gpa.end, side_names[record->to]);
+			  record->gpa, record->gpa + record->size_bytes,
+			  side_names[record->to]);
 }
 
 int conversion_log_start(struct machine *machine, struct err *err)

@@ -142,11 +142,16 @@ START_TEST(test_senseless_requests_are_refused_without_a_call)
 	for (size_t i = 0; i < 2 * ARRAY_SIZE(requests); i++) {
 		const gpa_t gpa = requests[i / 2].gpa;
 		const uint64_t size_bytes = requests[i / 2].size_bytes;
+		struct conversion_record record;
 		struct convertible c;
 
 		convertible_init(&c, backings[i % 2], RAM_BYTES, true);
+		guest_set_trace(c.memory, keep_record, &record);
 		ck_assert_int_eq(convertible_convert(&c, gpa, size_bytes, SIDE_PRIVATE),
 				 CONVERSION_REFUSED);
+		ck_assert_uint_eq(record.gpa, gpa);
+		ck_assert_uint_eq(record.size_bytes, size_bytes);
+		ck_assert_int_eq(record.error, -EINVAL);
 		ck_assert_int_eq(convertible_convert(&c, gpa, size_bytes, SIDE_SHARED),
 				 requests[i / 2].is_refused_to_shared ? CONVERSION_REFUSED
 								      : CONVERSION_DONE);
@@ -285,6 +290,29 @@ START_TEST(test_error_that_ended_the_tries_is_told)
 	ck_assert_int_eq(record.error, -EPERM);
 	ck_assert_uint_eq(record.n_retries, 2);
 	fake_unpin(c.fake, PAGE);
+	convertible_fini(&c);
+}
+END_TEST
+
+START_TEST(test_pages_that_change_side_are_counted)
+{
+	struct convertible c;
+	struct conversion_record record;
+
+	convertible_init(&c, BACKING_INPLACE, RAM_BYTES, true);
+	guest_set_trace(c.memory, keep_record, &record);
+	convertible_convert(&c, 2 * PAGE, PAGE, SIDE_PRIVATE);
+	convertible_convert(&c, 0, RAM_BYTES, SIDE_PRIVATE);
+	ck_assert_uint_eq(record.n_pages, RAM_BYTES / PAGE - 1);
+	ck_assert_uint_eq(record.number, 2);
+	convertible_convert(&c, 0, RAM_BYTES, SIDE_PRIVATE);
+	ck_assert_uint_eq(record.n_pages, 0);
+	faulty_arm(c.faulty, (struct fault){.nth = 1, .errnum = EPERM});
+	convertible_convert(&c, 0, PAGE, SIDE_SHARED);
+	ck_assert_uint_eq(record.n_pages, 0);
+	ck_assert_uint_eq(record.number, 4);
+	ck_assert_uint_eq(guest_get_stats(c.memory).n_pages[SIDE_PRIVATE], RAM_BYTES / PAGE);
+	ck_assert_uint_eq(guest_get_stats(c.memory).n_pages[SIDE_SHARED], 0);
 	convertible_fini(&c);
 }
 END_TEST
@@ -446,6 +474,7 @@ int main(void)
 		test_transient_use_is_over_after_a_retry,
 		test_kernel_short_of_memory_is_no_refusal,
 		test_error_that_ended_the_tries_is_told,
+		test_pages_that_change_side_are_counted,
 		test_error_that_was_taken_back_is_told,
 		test_way_back_is_tried_again_before_a_page_is_given_up,
 		test_broken_range_is_refused_for_ever,
