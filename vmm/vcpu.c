@@ -45,7 +45,7 @@ enum {
 	THREAD_NAME_MAX_BYTES = 16,
 	REASON_MAX_BYTES = 160,
 
-	/* Faults on end that change nothing; those of a race with another vCPU are few. */
+	/* Faults on end, at one page, that change nothing; those of a race are few. */
 	FAULTS_IN_VAIN_MAX = 1000,
 };
 
@@ -58,7 +58,8 @@ struct vcpu {
 	pthread_t thread;
 	bool has_thread;
 	atomic_bool stop;
-	unsigned int n_faults_in_vain;
+	unsigned int n_faults_in_vain; /* on end, at @fault_gpa */
+	gpa_t fault_gpa;
 };
 
 static int kick_signal(void)
@@ -299,8 +300,11 @@ static bool memory_fault_answer(struct vcpu *vcpu, const struct exit *exit)
 	if (vcpu->env->type->has_private_memory)
 		end = guest_convert(vcpu->env->memory, exit->address, exit->range_bytes, to,
 				    CONVERSION_MEMORY_FAULT);
-	vcpu->n_faults_in_vain =
-		in_vain || end == CONVERSION_AGAIN ? vcpu->n_faults_in_vain + 1 : 0;
+	if (exit->address != vcpu->fault_gpa || !(in_vain || end == CONVERSION_AGAIN))
+		vcpu->n_faults_in_vain = 0;
+	else
+		vcpu->n_faults_in_vain++;
+	vcpu->fault_gpa = exit->address;
 	if ((end != CONVERSION_DONE && end != CONVERSION_AGAIN) ||
 	    vcpu->n_faults_in_vain > FAULTS_IN_VAIN_MAX) {
 		vcpu_fail(vcpu, "no memory for a page of the guest, gpa", exit->address);
@@ -312,6 +316,9 @@ static bool memory_fault_answer(struct vcpu *vcpu, const struct exit *exit)
 /* Returns false when the thread is to end. */
 static bool vcpu_handle(struct vcpu *vcpu, const struct exit *exit)
 {
+	/* The guest got on. */
+	if (exit->kind != EXIT_NOTHING && exit->kind != EXIT_MEMORY_FAULT)
+		vcpu->n_faults_in_vain = 0;
 	switch (exit->kind) {
 	case EXIT_NOTHING:
 		return true;
