@@ -302,6 +302,13 @@ static enum convert_result conversion_step(struct conversion *conversion, enum c
 
 /* --- One request --- */
 
+/* What was on the side asked for before is as it was: no step touches it. */
+static int piece_set_broken(struct conversion *conversion, struct range gpa)
+{
+	sides_set(conversion->memory->sides, gpa, SIDE_BROKEN);
+	return 0;
+}
+
 static enum conversion_end conversion_run(struct conversion *conversion)
 {
 	static const enum conversion_end ends[CONVERT_COUNT] = {
@@ -320,7 +327,7 @@ static enum conversion_end conversion_run(struct conversion *conversion)
 	if (conversion->state == CONVERT_DONE)
 		sides_set(sides, conversion->claim.gpa, conversion->to);
 	else if (conversion->state == CONVERT_BROKEN)
-		sides_set(sides, conversion->claim.gpa, SIDE_BROKEN);
+		conversion_for_pieces(conversion, piece_set_broken);
 	return ends[conversion->state];
 }
 

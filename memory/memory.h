@@ -109,8 +109,8 @@ enum conversion_end {
 	CONVERSION_REFUSED, /* nothing changed; asking again is of no use */
 	CONVERSION_AGAIN, /* nothing changed; a page stayed in use to the bound, or the host has
 			     no memory for its books */
-	CONVERSION_BROKEN, /* a step could not be taken back; the range is SIDE_BROKEN from now
-			      on */
+	CONVERSION_BROKEN, /* a step could not be taken back; the pages that were to change are
+			      SIDE_BROKEN from now on */
 	CONVERSION_END_COUNT,
 };
 

@@ -271,7 +271,7 @@ void sides_set(struct sides *sides, struct range gpa, enum side side)
 			leaf_set(leaf, offset % BLOCK_BYTES / GRANULE_BYTES,
 				 (offset % BLOCK_BYTES + stop - offset) / GRANULE_BYTES, side);
 		} else {
-			ASSERT(stop - offset == BLOCK_BYTES || stop - offset == end - offset);
+			ASSERT(stop - offset == BLOCK_BYTES);
 			atomic_store_explicit(block, block_of_side(side), memory_order_release);
 		}
 		offset = stop;

@@ -53,10 +53,9 @@ static void record_handle(void *opaque, const struct conversion_record *record)
 		record_write(machine->trace, record);
 	if (record->end == CONVERSION_BROKEN)
 		log_guest(machine->log, LOG_ERROR,
-			  "memory: gpa 0x%" PRIx64 "..0x%" PRIx64
-			  " is lost: a conversion to %s failed and could not be taken back; "
-			  "look at "
-			  "the kernel log",
+			  "memory: pages of gpa 0x%" PRIx64 "..0x%" PRIx64
+			  " are lost: a conversion to %s failed and could not be taken "
+			  "back; look at the kernel log",
 			  record->gpa, record->gpa + record->size_bytes,
 			  side_names[record->to]);
 }

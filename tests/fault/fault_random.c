@@ -172,10 +172,12 @@ static void model_apply(struct world *world, const struct request *request,
 	for (size_t i = request->first; i < request->end; i++) {
 		struct model_page *page = &world->pages[i];
 
+		if (page->side == request->to)
+			continue;
 		if (end == CONVERSION_BROKEN) {
 			world->n_broken += page->side != SIDE_BROKEN;
 			page->side = SIDE_BROKEN;
-		} else if (end == CONVERSION_DONE && page->side != request->to) {
+		} else if (end == CONVERSION_DONE) {
 			if (world->c.backing == BACKING_PAIRED)
 				page->value = 0;
 			page->side = request->to;

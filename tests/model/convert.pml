@@ -222,7 +222,7 @@ inline commit(i)
 #ifdef NOT_BROKEN
 		skip
 #else
-		side_broken = side_broken | claim[i]
+		side_broken = side_broken | PIECES(i)
 #endif
 	:: else -> check_end(i)
 	fi
