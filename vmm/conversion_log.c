@@ -6,7 +6,6 @@
 #include <stdio.h>
 
 #include "memory/memory.h"
-#include "vmm/cleanup.h"
 #include "vmm/log.h"
 #include "vmm/machine_parts.h"
 #include "vmm/type.h"
@@ -65,7 +64,8 @@ int conversion_log_start(struct machine *machine, struct err *err)
 	const char *path = machine->config->trace;
 
 	if (path) {
-		machine->trace = fopen(path, "we");
+		/* What led to a reset is what the trace is read for. */
+		machine->trace = fopen(path, machine->n_resets ? "ae" : "we");
 		if (!machine->trace)
 			return err_set(err, -errno, "trace '%s': cannot open: %s", path,
 				       err_describe(errno));
@@ -77,11 +77,26 @@ int conversion_log_start(struct machine *machine, struct err *err)
 	return 0;
 }
 
+/* A trace with lines missing must not pass for one of all that happened. */
+static void trace_close(struct machine *machine)
+{
+	FILE *trace = machine->trace;
+	bool has_failed;
+
+	if (!trace)
+		return;
+	machine->trace = NULL;
+	has_failed = ferror(trace);
+	if (fclose(trace) || has_failed)
+		log_warn(machine->log, "trace '%s': lines are missing: it cannot be written",
+			 machine->config->trace);
+}
+
 void conversion_log_stop(struct machine *machine)
 {
 	struct conversion_stats stats;
 
-	cleanup_fclose(&machine->trace);
+	trace_close(machine);
 	if (!machine->memory || !machine->type->has_private_memory)
 		return;
 	stats = guest_get_stats(machine->memory);
