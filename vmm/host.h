@@ -22,6 +22,7 @@
 #include "vmm/range.h"
 
 struct err;
+struct host_iommu_ops;
 struct host_vfio_ops;
 struct kvm_cpuid2;
 struct kvm_enable_cap;
@@ -76,6 +77,8 @@ struct host_ops {
 	uint64_t (*clock_now_ns)(struct host *host);
 	void (*clock_sleep_ns)(struct host *host, uint64_t ns);
 	ssize_t (*random_fill)(struct host *host, void *buffer, size_t size_bytes);
+	/* What devices reach: vmm/host_iommu.h. */
+	const struct host_iommu_ops *iommu;
 	/* Assigned devices: vmm/host_vfio.h. */
 	const struct host_vfio_ops *vfio;
 };

@@ -37,6 +37,13 @@ int host_linux_ioctl(int fd, unsigned long request, const void *argument)
 	return ret < 0 ? -errno : ret;
 }
 
+int host_linux_open(const char *path)
+{
+	int fd = open(path, O_RDWR | O_CLOEXEC);
+
+	return fd < 0 ? -errno : fd;
+}
+
 /* Request numbers are those of linux/kvm.h. */
 static int kvm_ioctl(int fd, unsigned long request, const void *argument)
 {
@@ -344,6 +351,7 @@ static const struct host_ops linux_ops = {
 	.clock_now_ns = linux_clock_now_ns,
 	.clock_sleep_ns = linux_clock_sleep_ns,
 	.random_fill = linux_random_fill,
+	.iommu = &host_linux_iommu_ops,
 	.vfio = &host_linux_vfio_ops,
 };
 

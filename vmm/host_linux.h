@@ -3,11 +3,16 @@
 #ifndef VMM_HOST_LINUX_H
 #define VMM_HOST_LINUX_H
 
+struct host_iommu_ops;
 struct host_vfio_ops;
 
+extern const struct host_iommu_ops host_linux_iommu_ops;
 extern const struct host_vfio_ops host_linux_vfio_ops;
 
 /* ioctl with -errno for an error. */
 int host_linux_ioctl(int fd, unsigned long request, const void *argument);
+
+/* A device node, open for reading and writing: its descriptor, or -errno. */
+int host_linux_open(const char *path);
 
 #endif

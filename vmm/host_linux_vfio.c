@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The real kernel's verbs for assigned devices. */
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/kvm.h>
 #include <linux/vfio.h>
 #include <unistd.h>
@@ -57,11 +56,8 @@ static int linux_vm_vfio_remove(struct host *host, int vm_vfio, int device)
 
 static int linux_open(struct host *host, const char *path)
 {
-	int fd;
-
 	(void)host;
-	fd = open(path, O_RDWR | O_CLOEXEC);
-	return fd < 0 ? -errno : fd;
+	return host_linux_open(path);
 }
 
 static int linux_bind(struct host *host, int device, int iommufd)

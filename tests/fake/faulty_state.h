@@ -34,6 +34,16 @@ enum verb {
 	VERB_MEM_DISCARD,
 	VERB_MEM_MAP,
 	VERB_RANDOM_FILL,
+	VERB_IOMMU_OPEN,
+	VERB_IOMMU_IOAS_ALLOC,
+	VERB_IOMMU_SET_OPTION,
+	VERB_IOMMU_IOAS_ALLOW_IOVAS,
+	VERB_IOMMU_IOAS_GET_IOVA_RANGES,
+	VERB_IOMMU_IOAS_MAP,
+	VERB_IOMMU_IOAS_UNMAP,
+	VERB_IOMMU_COMPAT_SET_IOAS,
+	VERB_IOMMU_COMPAT_UNMAP,
+	VERB_DEVICE_ATTACH_IOAS,
 	VERB_VM_SET_ROUTES,
 	VERB_VM_IRQFD,
 	VERB_VM_CREATE_VFIO,
@@ -68,6 +78,7 @@ static inline struct faulty *faulty_of(struct host *host)
 	return container_of(host, struct faulty, host);
 }
 
+extern const struct host_iommu_ops faulty_iommu_ops;
 extern const struct host_vfio_ops faulty_vfio_ops;
 
 /* 0, or the failure of this call. */

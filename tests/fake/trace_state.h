@@ -38,6 +38,18 @@ enum trace_verb {
 	VERB_CLOSE,
 	VERB_CLOCK_SLEEP_NS,
 	VERB_RANDOM_FILL,
+	VERB_IOMMU_OPEN,
+	VERB_IOMMU_IOAS_ALLOC,
+	VERB_IOMMU_DESTROY,
+	VERB_IOMMU_SET_OPTION,
+	VERB_IOMMU_IOAS_ALLOW_IOVAS,
+	VERB_IOMMU_IOAS_GET_IOVA_RANGES,
+	VERB_IOMMU_IOAS_MAP,
+	VERB_IOMMU_IOAS_UNMAP,
+	VERB_IOMMU_COMPAT_SET_IOAS,
+	VERB_IOMMU_COMPAT_UNMAP,
+	VERB_DEVICE_ATTACH_IOAS,
+	VERB_DEVICE_DETACH_IOAS,
 	VERB_VM_SET_ROUTES,
 	VERB_VM_IRQFD,
 	VERB_VM_CREATE_VFIO,
@@ -90,6 +102,7 @@ static inline struct trace *trace_of(struct host *host)
 }
 
 extern const struct host_ops trace_ops;
+extern const struct host_iommu_ops trace_iommu_ops;
 extern const struct host_vfio_ops trace_vfio_ops;
 
 /* The number that stands for a descriptor or for an address. */

@@ -431,5 +431,6 @@ const struct host_ops trace_ops = {
 	.clock_now_ns = trace_clock_now_ns,
 	.clock_sleep_ns = trace_clock_sleep_ns,
 	.random_fill = trace_random_fill,
+	.iommu = &trace_iommu_ops,
 	.vfio = &trace_vfio_ops,
 };
