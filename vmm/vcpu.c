@@ -293,11 +293,18 @@ static void hypercall_answer(struct vcpu *vcpu, const struct exit *exit)
  */
 static bool memory_fault_answer(struct vcpu *vcpu, const struct exit *exit)
 {
+	static const char *const whats[CONVERSION_END_COUNT] = {
+		[CONVERSION_DONE] = "no memory for a page of the guest, gpa",
+		[CONVERSION_REFUSED] = "the guest wants what cannot be converted, gpa",
+		[CONVERSION_AGAIN] = "a page that the guest wants stays in use, gpa",
+		[CONVERSION_BROKEN] = "a page of the guest is lost, gpa",
+	};
 	enum side to = exit->to_private ? SIDE_PRIVATE : SIDE_SHARED;
 	bool in_vain = guest_get_side(vcpu->env->memory, exit->address) == to;
-	enum conversion_end end = CONVERSION_REFUSED;
+	bool can_convert = vcpu->env->type->has_private_memory;
+	enum conversion_end end = CONVERSION_DONE;
 
-	if (vcpu->env->type->has_private_memory)
+	if (can_convert)
 		end = guest_convert(vcpu->env->memory, exit->address, exit->range_bytes, to,
 				    CONVERSION_MEMORY_FAULT);
 	if (exit->address != vcpu->fault_gpa || !(in_vain || end == CONVERSION_AGAIN))
@@ -305,9 +312,9 @@ static bool memory_fault_answer(struct vcpu *vcpu, const struct exit *exit)
 	else
 		vcpu->n_faults_in_vain++;
 	vcpu->fault_gpa = exit->address;
-	if ((end != CONVERSION_DONE && end != CONVERSION_AGAIN) ||
+	if (!can_convert || (end != CONVERSION_DONE && end != CONVERSION_AGAIN) ||
 	    vcpu->n_faults_in_vain > FAULTS_IN_VAIN_MAX) {
-		vcpu_fail(vcpu, "no memory for a page of the guest, gpa", exit->address);
+		vcpu_fail(vcpu, whats[end], exit->address);
 		return false;
 	}
 	return true;

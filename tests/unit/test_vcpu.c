@@ -206,12 +206,46 @@ START_TEST(test_fault_that_comes_again_and_again_ends_the_machine)
 }
 END_TEST
 
+/* Neither has to do with memory that KVM lacks. */
+static int hole_run(void *guest, unsigned int vcpu_id, struct kvm_run *run)
+{
+	(void)guest;
+	(void)vcpu_id;
+	return leave_by_fault(run, 3 * GIB, KVM_MEMORY_EXIT_FLAG_PRIVATE);
+}
+
+static int pinned_run(void *guest, unsigned int vcpu_id, struct kvm_run *run)
+{
+	struct rig *rig = guest;
+
+	(void)vcpu_id;
+	if (!rig->n_exits++)
+		ck_assert_int_eq(fake_pin(rig->c.fake, PAGE, 0), 0);
+	return leave_by_fault(run, PAGE, KVM_MEMORY_EXIT_FLAG_PRIVATE);
+}
+
+START_TEST(test_fault_that_ends_the_machine_tells_why)
+{
+	struct rig rig;
+
+	rig_run(&rig, hole_run);
+	ck_assert_msg(strstr(rig.reason, "cannot be converted") &&
+			      strstr(rig.reason, "0xc0000000"),
+		      "%s", rig.reason);
+	rig_run(&rig, pinned_run);
+	ck_assert_msg(strstr(rig.reason, "stays in use"), "%s", rig.reason);
+	rig_run(&rig, fault_run);
+	ck_assert_msg(strstr(rig.reason, "no memory for a page"), "%s", rig.reason);
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *tests[] = {
 		test_hypercalls_are_answered_as_the_guest_knows_it,
 		test_faults_in_vain_do_not_add_up_over_a_life,
 		test_fault_that_comes_again_and_again_ends_the_machine,
+		test_fault_that_ends_the_machine_tells_why,
 	};
 
 	return unit_run(unit_suite("vcpu", tests, ARRAY_SIZE(tests)));
