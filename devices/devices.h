@@ -177,6 +177,9 @@ struct pci_device_info {
 
 #define PCI_BAR_UNMAPPED UINT64_MAX
 
+/* The number of the expansion ROM, which is decoded like a BAR. */
+enum { PCI_ROM_BAR = 6 };
+
 /* A memory BAR. Handlers run without a lock of the PCI code; offsets are from its start. */
 struct pci_bar_ops {
 	struct bus_ops access;
@@ -188,9 +191,9 @@ struct pci_bar_ops {
 };
 
 /*
- * Bytes of configuration space that a device answers itself (a window in a capability). Called
- * one at a time, under the lock of PCI configuration, which no BAR handler may wait for.
- * @offset: from the start of the capability.
+ * Bytes of configuration space that a device answers itself (a window). Called one at a time,
+ * under the lock of PCI configuration, which no BAR handler may wait for.
+ * @offset: from the start of the capability, or of configuration space.
  * @size_bytes: 1 to 4, within one dword.
  */
 struct pci_config_ops {
@@ -199,18 +202,45 @@ struct pci_config_ops {
 		      unsigned int size_bytes);
 };
 
+/* What else a device may want to know. Under the lock of PCI configuration. */
+struct pci_device_ops {
+	/*
+	 * The guest wrote the command register, a BAR, or put the device to sleep or woke it:
+	 * BARs that had to leave the bus have left, those to come on it have not come yet.
+	 */
+	void (*apply)(void *owner, uint16_t command);
+};
+
 /* Returns 0 or -ENOMEM. Capabilities, BARs and MSI-X are added before it is plugged in. */
 int pci_device_new(const struct pci_device_info *info, struct pci_device **ret_device);
 /* Unplugs it: BARs still decoded are `moved` to PCI_BAR_UNMAPPED, so their owner still exists.
  */
 void pci_device_free(struct pci_device *device);
 
+/* Before it is plugged in. */
+void pci_device_set_ops(struct pci_device *device, const struct pci_device_ops *ops,
+			void *owner);
+/* 4096 bytes of configuration space, as PCI Express has. Before it is plugged in. */
+void pci_device_extend_config(struct pci_device *device);
+
 /*
- * A 64-bit, non-prefetchable memory BAR in registers @bar and @bar + 1, both free.
- * @size_bytes: a power of two, at least a granule.
+ * A memory BAR in register @bar, which is free, as is the next one if it has 64 bits; or the
+ * expansion ROM.
+ * @size_bytes: a power of two, at least 16 (of a ROM 2048), at most 2 GiB for one of 32 bits.
+ * @kind: PCI_BASE_ADDRESS_MEM_TYPE_64 and _MEM_PREFETCH or neither; 0 for a ROM.
  */
 void pci_device_add_bar(struct pci_device *device, unsigned int bar, uint64_t size_bytes,
-			const struct pci_bar_ops *ops, void *owner);
+			uint32_t kind, const struct pci_bar_ops *ops, void *owner);
+
+/**
+ * Let @ops answer bytes [start, end) of configuration space that no window has yet; offsets
+ * count from its beginning. Returns 0 or -ENOSPC.
+ */
+int pci_device_add_window(struct pci_device *device, unsigned int start, unsigned int end,
+			  const struct pci_config_ops *ops, void *owner);
+
+/* While asleep no BAR is decoded. From the handlers of a window only. */
+void pci_device_set_asleep(struct pci_device *device, bool is_asleep);
 
 /**
  * Append a capability. @body: what follows id and next pointer, read-only to the guest.
@@ -241,7 +271,8 @@ bool pci_device_is_master(const struct pci_device *device);
 
 /*
  * ECAM on @mmio, mechanism #1 on @pio; a host bridge at 00.0. BARs are decoded within
- * layout->mmio32 and mmio64 only, and start below 4 GiB as far as there is room.
+ * layout->mmio32 and mmio64 only. Those with 64 bits that are prefetchable start in the second
+ * as far as there is room, others in the first.
  * Returns 0, -ENOMEM, -EEXIST (addresses taken).
  */
 int pci_host_new(struct bus *mmio, struct bus *pio, const struct layout *layout,

@@ -221,7 +221,7 @@ int pci_device_add_msix(struct pci_device *device, unsigned int bar, unsigned in
 		return offset;
 	}
 	pci_device_add_bar(device, bar, bar_bytes_for(msix->table_bytes + msix->pending_bytes),
-			   &msix_bar_ops, msix);
+			   PCI_BASE_ADDRESS_MEM_TYPE_64, &msix_bar_ops, msix);
 	device->msix = msix;
 	return 0;
 }

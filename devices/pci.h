@@ -15,8 +15,9 @@
 #include "devices/devices.h"
 
 enum {
-	PCI_CONFIG_BYTES = 256, /* conventional: nothing needs the extended space */
-	PCI_BARS = 6,
+	PCI_CONFIG_BYTES = 256,		  /* conventional */
+	PCI_EXTENDED_CONFIG_BYTES = 4096, /* PCI Express */
+	PCI_BARS = PCI_ROM_BAR + 1,
 	PCI_WINDOWS_MAX = 8,
 };
 
@@ -24,6 +25,7 @@ struct msix;
 
 struct pci_bar {
 	uint64_t size_bytes; /* 0: no BAR in this register */
+	uint32_t kind;	     /* PCI_BASE_ADDRESS_MEM_*, as in the register */
 	const struct pci_bar_ops *ops;
 	void *owner;
 	gpa_t mapped; /* where it is on the bus, or PCI_BAR_UNMAPPED */
@@ -33,17 +35,21 @@ struct pci_bar {
 struct pci_window {
 	unsigned int start;
 	unsigned int end;
-	unsigned int capability; /* where offsets count from */
+	unsigned int base; /* where offsets count from */
 	const struct pci_config_ops *ops;
 	void *owner;
 };
 
 struct pci_device {
-	uint8_t config[PCI_CONFIG_BYTES];
-	uint8_t writable[PCI_CONFIG_BYTES]; /* bits that the guest can change */
+	uint8_t config[PCI_EXTENDED_CONFIG_BYTES];
+	uint8_t writable[PCI_EXTENDED_CONFIG_BYTES]; /* bits that the guest can change */
+	unsigned int config_bytes;		     /* how much of them there is */
 	struct pci_bar bars[PCI_BARS];
 	struct pci_window windows[PCI_WINDOWS_MAX];
 	unsigned int n_windows;
+	const struct pci_device_ops *ops; /* NULL: none */
+	void *owner;
+	bool is_asleep;		  /* decodes no BAR, whatever the command register says */
 	unsigned int free_offset; /* where the next capability goes */
 	unsigned int link_offset; /* of the byte that will point to it */
 	struct msix *msix;	  /* NULL: none */
@@ -55,7 +61,7 @@ struct pci_device {
 /*
  * An access that lies within one dword of configuration space, under the host's lock.
  *
- * Writing returns true when BARs may have to move: call pci_host_move_bars.
+ * Writing returns true when BARs may have to move.
  */
 uint32_t pci_device_read_config(struct pci_device *device, unsigned int offset,
 				unsigned int size_bytes);

@@ -16,7 +16,13 @@
 
 static size_t bar_offset(unsigned int bar)
 {
-	return PCI_BASE_ADDRESS_0 + sizeof(uint32_t) * bar;
+	return bar == PCI_ROM_BAR ? PCI_ROM_ADDRESS
+				  : PCI_BASE_ADDRESS_0 + sizeof(uint32_t) * bar;
+}
+
+static bool bar_is_64(const struct pci_bar *bar)
+{
+	return bar->kind & PCI_BASE_ADDRESS_MEM_TYPE_64;
 }
 
 static void config_set(uint8_t *config, size_t offset, uint32_t value, unsigned int size_bytes)
@@ -41,6 +47,7 @@ int pci_device_new(const struct pci_device_info *info, struct pci_device **ret_d
 		   PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER | PCI_COMMAND_INTX_DISABLE, 2);
 	config_set(device->writable, PCI_CACHE_LINE_SIZE, 0xff, 1);
 	config_set(device->writable, PCI_INTERRUPT_LINE, 0xff, 1);
+	device->config_bytes = PCI_CONFIG_BYTES;
 	device->free_offset = PCI_STD_HEADER_SIZEOF;
 	device->link_offset = PCI_CAPABILITY_LIST;
 	for (unsigned int i = 0; i < PCI_BARS; i++)
@@ -60,25 +67,54 @@ void pci_device_free(struct pci_device *device)
 	free(device);
 }
 
+void pci_device_set_ops(struct pci_device *device, const struct pci_device_ops *ops,
+			void *owner)
+{
+	ASSERT(!device->host);
+	device->ops = ops;
+	device->owner = owner;
+}
+
+void pci_device_extend_config(struct pci_device *device)
+{
+	ASSERT(!device->host);
+	device->config_bytes = PCI_EXTENDED_CONFIG_BYTES;
+}
+
+static void check_bar(const struct pci_device *device, unsigned int bar, uint64_t size_bytes,
+		      uint32_t kind)
+{
+	ASSERT(!device->host);
+	ASSERT(size_bytes >= 16);
+	ASSERT(is_aligned(size_bytes, size_bytes));
+	ASSERT(bar < PCI_BARS);
+	ASSERT(!device->bars[bar].size_bytes);
+	ASSERT(bar == 0 || bar == PCI_ROM_BAR || !bar_is_64(&device->bars[bar - 1]));
+	if (kind & PCI_BASE_ADDRESS_MEM_TYPE_64) {
+		ASSERT(bar + 1 < PCI_ROM_BAR);
+		ASSERT(!device->bars[bar + 1].size_bytes);
+	} else {
+		ASSERT(size_bytes <= 2 * GIB);
+	}
+	ASSERT(bar != PCI_ROM_BAR || (kind == 0 && size_bytes >= 2 * KIB));
+}
+
 void pci_device_add_bar(struct pci_device *device, unsigned int bar, uint64_t size_bytes,
-			const struct pci_bar_ops *ops, void *owner)
+			uint32_t kind, const struct pci_bar_ops *ops, void *owner)
 {
 	size_t offset = bar_offset(bar);
 	uint64_t mask = ~(size_bytes - 1);
 
-	ASSERT(!device->host);
-	ASSERT(size_bytes >= GRANULE_BYTES);
-	ASSERT(is_aligned(size_bytes, size_bytes));
-	ASSERT(bar + 1 < PCI_BARS);
-	ASSERT(!device->bars[bar].size_bytes);
-	ASSERT(!device->bars[bar + 1].size_bytes);
-	ASSERT(bar == 0 || !device->bars[bar - 1].size_bytes);
-
-	config_set(device->config, offset, PCI_BASE_ADDRESS_MEM_TYPE_64, 4);
+	check_bar(device, bar, size_bytes, kind);
+	if (bar == PCI_ROM_BAR)
+		mask |= PCI_ROM_ADDRESS_ENABLE;
+	config_set(device->config, offset, kind, 4);
 	config_set(device->writable, offset, (uint32_t)mask, 4);
-	config_set(device->writable, offset + 4, (uint32_t)(mask >> 32), 4);
+	if (kind & PCI_BASE_ADDRESS_MEM_TYPE_64)
+		config_set(device->writable, offset + 4, (uint32_t)(mask >> 32), 4);
 	device->bars[bar] = (struct pci_bar){
 		.size_bytes = size_bytes,
+		.kind = kind,
 		.ops = ops,
 		.owner = owner,
 		.mapped = PCI_BAR_UNMAPPED,
@@ -109,12 +145,33 @@ int pci_device_add_capability(struct pci_device *device, uint8_t id, const void 
 		device->windows[device->n_windows++] = (struct pci_window){
 			.start = offset + ops_offset,
 			.end = end,
-			.capability = offset,
+			.base = offset,
 			.ops = ops,
 			.owner = owner,
 		};
 	}
 	return (int)offset;
+}
+
+int pci_device_add_window(struct pci_device *device, unsigned int start, unsigned int end,
+			  const struct pci_config_ops *ops, void *owner)
+{
+	ASSERT(!device->host);
+	ASSERT(start < end && end <= device->config_bytes);
+	if (device->n_windows == PCI_WINDOWS_MAX)
+		return -ENOSPC;
+	device->windows[device->n_windows++] = (struct pci_window){
+		.start = start,
+		.end = end,
+		.ops = ops,
+		.owner = owner,
+	};
+	return 0;
+}
+
+void pci_device_set_asleep(struct pci_device *device, bool is_asleep)
+{
+	device->is_asleep = is_asleep;
 }
 
 void pci_device_raise_msix(struct pci_device *device, unsigned int vector)
@@ -129,27 +186,35 @@ bool pci_device_is_master(const struct pci_device *device)
 
 /* --- Configuration space, under the host's lock --- */
 
-static bool is_decoding(const struct pci_device *device)
+static bool is_decoding(const struct pci_device *device, unsigned int bar)
 {
+	if (device->is_asleep || !device->bars[bar].size_bytes)
+		return false;
+	if (bar == PCI_ROM_BAR && !(device->config[PCI_ROM_ADDRESS] & PCI_ROM_ADDRESS_ENABLE))
+		return false;
 	return device->config[PCI_COMMAND] & PCI_COMMAND_MEMORY;
 }
 
 gpa_t pci_device_get_bar(const struct pci_device *device, unsigned int bar)
 {
-	gpa_t gpa;
+	gpa_t gpa = 0;
 
-	if (!device->bars[bar].size_bytes || !is_decoding(device))
+	if (!is_decoding(device, bar))
 		return PCI_BAR_UNMAPPED;
-	memcpy(&gpa, device->config + bar_offset(bar), sizeof(gpa));
-	return gpa & PCI_BASE_ADDRESS_MEM_MASK;
+	memcpy(&gpa, device->config + bar_offset(bar),
+	       bar_is_64(&device->bars[bar]) ? sizeof(uint64_t) : sizeof(uint32_t));
+	return align_down(gpa, device->bars[bar].size_bytes);
 }
 
 void pci_device_set_bar(struct pci_device *device, unsigned int bar, gpa_t gpa)
 {
-	uint64_t value = gpa | PCI_BASE_ADDRESS_MEM_TYPE_64;
+	uint64_t value = gpa | device->bars[bar].kind;
+	bool is_64 = bar_is_64(&device->bars[bar]);
 
 	ASSERT(is_aligned(gpa, device->bars[bar].size_bytes));
-	memcpy(device->config + bar_offset(bar), &value, sizeof(value));
+	ASSERT(is_64 || gpa <= UINT32_MAX);
+	memcpy(device->config + bar_offset(bar), &value,
+	       is_64 ? sizeof(uint64_t) : sizeof(uint32_t));
 }
 
 /* The window that holds the byte at @offset, or NULL. */
@@ -194,7 +259,7 @@ uint32_t pci_device_read_config(struct pci_device *device, unsigned int offset,
 
 		n = cut_piece(device, at, size_bytes - done, &window);
 		if (window)
-			piece = window->ops->read(window->owner, at - window->capability, n);
+			piece = window->ops->read(window->owner, at - window->base, n);
 		else
 			memcpy(&piece, device->config + at, n);
 		memcpy((uint8_t *)&value + done, &piece, n);
@@ -217,8 +282,10 @@ bool pci_device_write_config(struct pci_device *device, unsigned int offset, uin
 			     unsigned int size_bytes)
 {
 	static const struct range bars = {PCI_BASE_ADDRESS_0, PCI_CARDBUS_CIS};
+	static const struct range rom = {PCI_ROM_ADDRESS, PCI_CAPABILITY_LIST};
 	static const struct range command = {PCI_COMMAND, PCI_STATUS};
 	struct range written = {.start = offset, .end = offset + size_bytes};
+	bool was_asleep = device->is_asleep;
 	const struct pci_window *window;
 	unsigned int n;
 
@@ -230,10 +297,11 @@ bool pci_device_write_config(struct pci_device *device, unsigned int offset, uin
 		n = cut_piece(device, at, size_bytes - done, &window);
 		memcpy(&piece, (const uint8_t *)&value + done, n);
 		if (window)
-			window->ops->write(window->owner, at - window->capability, piece, n);
+			window->ops->write(window->owner, at - window->base, piece, n);
 		else
 			write_bytes(device, at, piece, n);
 	}
 	atomic_store(&device->is_master, device->config[PCI_COMMAND] & PCI_COMMAND_MASTER);
-	return range_overlaps(written, command) || range_overlaps(written, bars);
+	return range_overlaps(written, command) || range_overlaps(written, bars) ||
+	       range_overlaps(written, rom) || device->is_asleep != was_asleep;
 }

@@ -11,8 +11,10 @@
 #include "devices/pci.h"
 
 #include <errno.h>
+#include <linux/pci_regs.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "memory/memory.h"
 #include "vmm/cleanup.h"
@@ -21,12 +23,13 @@
 
 enum {
 	PCI_SLOTS = 32,
-	PCI_WINDOWS = 2,
 	FUNCTIONS_PER_SLOT = 8,
 	ECAM_FUNCTION_SHIFT = 12,
 	CONF_ADDRESS_OFFSET = 0, /* from PLATFORM_PCI_CONF_PORT */
 	CONF_DATA_OFFSET = 4,
 };
+
+enum window { WINDOW_32, WINDOW_64, PCI_WINDOWS };
 
 #define CONF_ADDRESS_ENABLE UINT32_C(0x80000000)
 
@@ -34,8 +37,8 @@ struct pci_host {
 	struct bus *mmio;
 	struct bus *pio;
 	struct range ecam;
-	/* Forwarded to BARs. Those of devices start in the first with room: kernels without
-	 * ACPI and code without paging find them best below 4 GiB. */
+	/* Forwarded to BARs. Those that are not prefetchable start in the first if it has
+	 * room: kernels without ACPI and code without paging find them best below 4 GiB. */
 	struct range windows[PCI_WINDOWS];
 	gpa_t free[PCI_WINDOWS]; /* where the room for BARs starts; before vCPUs run */
 
@@ -84,9 +87,14 @@ static void map_bar(struct pci_host *host, struct pci_device *device, unsigned i
 		bar->ops->moved(bar->owner, index, gpa);
 }
 
-/* Bring the bus in line with the registers of all devices: first make room, then use it. */
-static void move_bars_locked(struct pci_host *host)
+/*
+ * Bring the bus in line with the registers of all devices, of which those of @written changed:
+ * first make room, then use it.
+ */
+static void move_bars_locked(struct pci_host *host, const struct pci_device *written)
 {
+	uint16_t command;
+
 	for (unsigned int slot = 0; slot < PCI_SLOTS; slot++) {
 		struct pci_device *device = host->devices[slot];
 
@@ -94,6 +102,10 @@ static void move_bars_locked(struct pci_host *host)
 			if (device->bars[bar].mapped != pci_device_get_bar(device, bar))
 				unmap_bar(host, device, bar);
 		}
+	}
+	if (written->ops) {
+		memcpy(&command, written->config + PCI_COMMAND, sizeof(command));
+		written->ops->apply(written->owner, command);
 	}
 	for (unsigned int slot = 0; slot < PCI_SLOTS; slot++) {
 		struct pci_device *device = host->devices[slot];
@@ -116,9 +128,10 @@ static struct pci_device *find_device_locked(const struct pci_host *host, uint64
 }
 
 /* Does a function answer this access? One across dwords has no meaning in PCI. */
-static bool is_config_access(uint64_t offset, unsigned int size_bytes)
+static bool is_config_access(const struct pci_device *device, uint64_t offset,
+			     unsigned int size_bytes)
 {
-	return offset % 4 + size_bytes <= 4 && offset < PCI_CONFIG_BYTES;
+	return offset % 4 + size_bytes <= 4 && offset < device->config_bytes;
 }
 
 static uint64_t read_config_locked(struct pci_host *host, uint64_t function, uint64_t offset,
@@ -126,7 +139,7 @@ static uint64_t read_config_locked(struct pci_host *host, uint64_t function, uin
 {
 	struct pci_device *device = find_device_locked(host, function);
 
-	if (!device || !is_config_access(offset, size_bytes))
+	if (!device || !is_config_access(device, offset, size_bytes))
 		return UINT64_MAX;
 	return pci_device_read_config(device, (unsigned int)offset, size_bytes);
 }
@@ -136,10 +149,10 @@ static void write_config_locked(struct pci_host *host, uint64_t function, uint64
 {
 	struct pci_device *device = find_device_locked(host, function);
 
-	if (!device || !is_config_access(offset, size_bytes))
+	if (!device || !is_config_access(device, offset, size_bytes))
 		return;
 	if (pci_device_write_config(device, (unsigned int)offset, value, size_bytes))
-		move_bars_locked(host);
+		move_bars_locked(host, device);
 }
 
 static uint64_t ecam_read(void *owner, uint64_t offset, unsigned int size_bytes)
@@ -233,8 +246,9 @@ int pci_host_new(struct bus *mmio, struct bus *pio, const struct layout *layout,
 		.mmio = mmio,
 		.pio = pio,
 		.ecam = layout->ecam,
-		.windows = {layout->mmio32, layout->mmio64},
-		.free = {layout->mmio32.start, layout->mmio64.start},
+		.windows = {[WINDOW_32] = layout->mmio32, [WINDOW_64] = layout->mmio64},
+		.free = {[WINDOW_32] = layout->mmio32.start,
+			 [WINDOW_64] = layout->mmio64.start},
 	};
 	err = pci_device_new(&bridge_info, &host->devices[0]);
 	if (!err)
@@ -276,21 +290,34 @@ void pci_host_free(struct pci_host *host)
 	free(host);
 }
 
-static int place_bar(struct pci_host *host, struct pci_device *device, unsigned int bar)
+/* Small BARs get a page of their own, so that the guest can map each alone. */
+static bool place_bar_in(struct pci_host *host, struct pci_device *device, unsigned int bar,
+			 unsigned int window)
 {
 	uint64_t size_bytes = device->bars[bar].size_bytes;
+	uint64_t align = size_bytes > GRANULE_BYTES ? size_bytes : GRANULE_BYTES;
+	gpa_t gpa = align_up(host->free[window], align);
+	struct range range;
 
-	for (unsigned int i = 0; i < PCI_WINDOWS; i++) {
-		gpa_t gpa = align_up(host->free[i], size_bytes);
-		struct range range;
+	if (!range_init(&range, gpa, size_bytes) || !range_covers(host->windows[window], range))
+		return false;
+	host->free[window] = range.end;
+	pci_device_set_bar(device, bar, gpa);
+	return true;
+}
 
-		if (!range_init(&range, gpa, size_bytes) ||
-		    !range_covers(host->windows[i], range))
-			continue;
-		host->free[i] = range.end;
-		pci_device_set_bar(device, bar, gpa);
+static int place_bar(struct pci_host *host, struct pci_device *device, unsigned int bar)
+{
+	/* The large ones: what is below 4 GiB is kept for those that can go nowhere else. */
+	const uint32_t high = PCI_BASE_ADDRESS_MEM_TYPE_64 | PCI_BASE_ADDRESS_MEM_PREFETCH;
+	uint32_t kind = device->bars[bar].kind;
+	unsigned int first = (kind & high) == high ? WINDOW_64 : WINDOW_32;
+
+	if (place_bar_in(host, device, bar, first))
 		return 0;
-	}
+	if (kind & PCI_BASE_ADDRESS_MEM_TYPE_64 &&
+	    place_bar_in(host, device, bar, first == WINDOW_32 ? WINDOW_64 : WINDOW_32))
+		return 0;
 	return -ENOSPC;
 }
 

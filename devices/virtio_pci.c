@@ -274,7 +274,8 @@ static int make_function(struct virtio_device *device)
 
 	if (ret)
 		return ret;
-	pci_device_add_bar(device->pci, REGISTER_BAR, REGISTER_BAR_BYTES, &bar_ops, device);
+	pci_device_add_bar(device->pci, REGISTER_BAR, REGISTER_BAR_BYTES,
+			   PCI_BASE_ADDRESS_MEM_TYPE_64, &bar_ops, device);
 	ret = add_capabilities(device);
 	if (!ret)
 		ret = pci_device_add_msix(device->pci, MSIX_BAR, device->type.n_queues + 1,

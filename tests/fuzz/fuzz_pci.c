@@ -150,8 +150,8 @@ static void plug(struct fuzz *fuzz, unsigned int index)
 
 		*bar = (struct fuzz_bar){.tag = index * BARS + i, .gpa = PCI_BAR_UNMAPPED};
 		if (!has_msix || i == 0)
-			pci_device_add_bar(device, 2 * i, bar_bytes[index][i], &fuzz_bar_ops,
-					   bar);
+			pci_device_add_bar(device, 2 * i, bar_bytes[index][i],
+					   PCI_BASE_ADDRESS_MEM_TYPE_64, &fuzz_bar_ops, bar);
 	}
 	if (has_msix)
 		must_succeed(pci_device_add_msix(device, 2, VECTORS, &sink));

@@ -129,7 +129,8 @@ static inline unsigned int plug(struct rig *rig, struct tagged *tagged, uint64_t
 
 	*tagged = (struct tagged){.tag = tag, .gpa = PCI_BAR_UNMAPPED};
 	ck_assert_int_eq(pci_device_new(&info, &tagged->device), 0);
-	pci_device_add_bar(tagged->device, 0, size_bytes, &tagged_ops, tagged);
+	pci_device_add_bar(tagged->device, 0, size_bytes, PCI_BASE_ADDRESS_MEM_TYPE_64,
+			   &tagged_ops, tagged);
 	slot = pci_host_add(rig->host, tagged->device);
 	ck_assert_int_gt(slot, 0);
 	return (unsigned int)slot;
