@@ -76,14 +76,22 @@ static bool range_is_shared(const struct guest_memory *memory, struct range gpa)
 	       side == SIDE_SHARED;
 }
 
+/* Is a conversion to private on its way, or waiting, for any of @gpa? */
+static bool is_turning_private_locked(const struct guest_memory *memory, struct range gpa)
+{
+	for (const struct claim *claim = memory->claims; claim; claim = claim->next) {
+		if (claim->to == SIDE_PRIVATE && range_overlaps(claim->gpa, gpa))
+			return true;
+	}
+	return false;
+}
+
 static int borrow_admit(struct guest_memory *memory, struct borrow *borrow)
 {
 	WITH_LOCK(&memory->lock);
 
-	for (const struct claim *claim = memory->claims; claim; claim = claim->next) {
-		if (claim->to == SIDE_PRIVATE && range_overlaps(claim->gpa, borrow->gpa))
-			return -EBUSY;
-	}
+	if (is_turning_private_locked(memory, borrow->gpa))
+		return -EBUSY;
 	if (!range_is_shared(memory, borrow->gpa))
 		return -EFAULT;
 	borrow->next = memory->borrows;
@@ -102,7 +110,8 @@ static void borrow_remove(struct guest_memory *memory, struct borrow *borrow)
 	*borrow->link = borrow->next;
 	if (borrow->next)
 		borrow->next->link = borrow->link;
-	if (memory->n_waiting)
+	/* All others wait for claims; a copy of a few bytes is not to wake them. */
+	if (memory->n_waiting && is_turning_private_locked(memory, borrow->gpa))
 		pthread_cond_broadcast(&memory->changed);
 }
 

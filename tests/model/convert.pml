@@ -255,11 +255,12 @@ inline release(i)
 #else
 #define IS_BORROWED(i) (to[i] == PRIVATE && (borrow & claim[i]) != 0)
 #endif
+#define TO_PRIVATE (claim[0] * to[0] | claim[1] * to[1])
 #ifdef BORROW_IN_CLAIM
 #define IS_ADMITTED(pages) ((pages & (side_private | side_broken)) == 0)
 #else
 #define IS_ADMITTED(pages) \
-	((pages & (side_private | side_broken | claim[0] * to[0] | claim[1] * to[1])) == 0)
+	((pages & (side_private | side_broken | TO_PRIVATE)) == 0)
 #endif
 
 /* How many things a process does, and whether it waits for ever. */
@@ -409,8 +410,11 @@ proctype borrower()
 			check()
 		}
 		atomic {
-			borrow = 0;
-			wake()
+			if
+			:: (borrow & TO_PRIVATE) != 0 -> wake()
+			:: else
+			fi;
+			borrow = 0
 		}
 #ifdef PATIENT
 	:: n_done == N_TODO -> break

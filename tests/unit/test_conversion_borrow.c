@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "tests/fake/convertible.h"
 #include "tests/unit/unit.h"
@@ -104,6 +105,51 @@ START_TEST(test_borrow_that_is_not_returned_ends_a_conversion_in_real_time)
 	clock_gettime(CLOCK_MONOTONIC, &end);
 	ck_assert_int_ge(end.tv_sec - start.tv_sec, 1);
 	guest_return(c.memory, &borrow);
+	convertible_fini(&c);
+}
+END_TEST
+
+struct converter {
+	struct convertible *c;
+	struct conversion_record record;
+	bool has_begun;
+};
+
+static void *convert_first_page(void *argument)
+{
+	struct converter *converter = argument;
+
+	__atomic_store_n(&converter->has_begun, true, __ATOMIC_SEQ_CST);
+	ck_assert_int_eq(convertible_convert(converter->c, 0, PAGE, SIDE_PRIVATE),
+			 CONVERSION_DONE);
+	return NULL;
+}
+
+/* Whoever waits looks at the clock each time that he is woken, which takes a nanosecond here.
+ */
+START_TEST(test_waiting_conversion_is_woken_by_those_it_waits_for)
+{
+	struct convertible c;
+	struct converter converter = {.c = &c};
+	struct borrow borrow = {0};
+	struct iovec iov;
+	pthread_t thread;
+	char byte;
+
+	convertible_init(&c, BACKING_INPLACE, RAM_BYTES, true);
+	guest_set_trace(c.memory, keep_record, &converter.record);
+	ck_assert_int_eq(guest_borrow(c.memory, 0, PAGE, &borrow, &iov), 0);
+	fake_traits(c.fake)->ns_per_look = 1;
+	ck_assert_int_eq(pthread_create(&thread, NULL, convert_first_page, &converter), 0);
+	while (!__atomic_load_n(&converter.has_begun, __ATOMIC_SEQ_CST))
+		usleep(100);
+	for (unsigned int i = 0; i < 200; i++) {
+		ck_assert_int_eq(guest_read(c.memory, 8 * PAGE, &byte, 1), 0);
+		usleep(100);
+	}
+	guest_return(c.memory, &borrow);
+	pthread_join(thread, NULL);
+	ck_assert_uint_le(converter.record.claim_ns, 8);
 	convertible_fini(&c);
 }
 END_TEST
@@ -213,6 +259,7 @@ int main(void)
 		test_conversion_to_private_waits_for_a_borrow,
 		test_borrow_that_is_not_returned_ends_a_conversion_at_the_bound,
 		test_borrow_that_is_not_returned_ends_a_conversion_in_real_time,
+		test_waiting_conversion_is_woken_by_those_it_waits_for,
 		test_borrow_is_refused_while_its_page_turns_private,
 		test_conversion_to_shared_leaves_users_of_shared_pages_alone,
 		test_what_the_guest_wrote_during_a_conversion_taken_back_takes_no_memory,
