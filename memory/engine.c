@@ -341,8 +341,10 @@ static enum conversion_end conversion_begin(struct conversion *conversion, uint6
 		enum side side;
 
 		end = sides_find_end(sides, at, gpa.end, &side);
-		if (side == SIDE_BROKEN)
+		if (side == SIDE_BROKEN) {
+			conversion->record.error = -EIO;
 			return CONVERSION_REFUSED;
+		}
 		if (side != conversion->to)
 			conversion->record.n_pages += (end - at) / GRANULE_BYTES;
 	}
@@ -352,8 +354,10 @@ static enum conversion_end conversion_begin(struct conversion *conversion, uint6
 	conversion->record.error = sides_reserve(sides, gpa);
 	if (conversion->record.error)
 		return CONVERSION_AGAIN;
-	if (conversion->has_borrows && !conversion_wait_borrows(conversion, deadline_ns))
+	if (conversion->has_borrows && !conversion_wait_borrows(conversion, deadline_ns)) {
+		conversion->record.error = -EBUSY;
 		return CONVERSION_AGAIN;
+	}
 	return CONVERSION_DONE;
 }
 
@@ -421,6 +425,8 @@ static enum conversion_end ram_convert(struct guest_memory *memory,
 	deadline_ns = conversion->at_ns + CLAIM_BOUND_NS;
 	if (conversion_claim(conversion, deadline_ns))
 		end = conversion_begin(conversion, deadline_ns);
+	else
+		conversion->record.error = -EBUSY;
 	if (conversion->has_waited)
 		conversion_take_time(conversion, &conversion->record.claim_ns);
 	if (end == CONVERSION_DONE && !conversion->record.is_noop)

@@ -124,8 +124,12 @@ struct conversion_record {
 	enum conversion_end end;
 	bool is_noop;	  /* the range was on that side already, or is no RAM */
 	uint64_t n_pages; /* DONE: that changed side */
-	int error;	  /* -errno of the operation that failed first, or 0 */
-	gpa_t busy_gpa;	  /* the page that was in use, when n_retries */
+	/*
+	 * -errno of the operation that failed first; -EINVAL no such range, -EIO a page is
+	 * broken, -EBUSY waiting for others took too long; or 0
+	 */
+	int error;
+	gpa_t busy_gpa; /* the page that was in use, when n_retries */
 	unsigned int n_retries;
 	uint64_t claim_ns; /* waiting for other conversions and borrows */
 	uint64_t unmap_ns;

@@ -369,14 +369,17 @@ END_TEST
 START_TEST(test_broken_range_is_refused_for_ever)
 {
 	struct convertible c;
+	struct conversion_record record;
 	char byte = 0;
 
 	convertible_init(&c, BACKING_PAIRED, RAM_BYTES, true);
+	guest_set_trace(c.memory, keep_record, &record);
 	faulty_arm(c.faulty, (struct fault){.nth = 2, .errnum = EPERM, .for_ever = true});
 	ck_assert_int_eq(convertible_convert(&c, 0, 2 * PAGE, SIDE_PRIVATE), CONVERSION_BROKEN);
 	faulty_arm(c.faulty, (struct fault){0});
 	for (enum side to = SIDE_SHARED; to <= SIDE_PRIVATE; to++) {
 		ck_assert_int_eq(convertible_convert(&c, 0, PAGE, to), CONVERSION_REFUSED);
+		ck_assert_int_eq(record.error, -EIO);
 		ck_assert_int_eq(convertible_convert(&c, PAGE, 2 * PAGE, to),
 				 CONVERSION_REFUSED);
 	}

@@ -77,6 +77,7 @@ START_TEST(test_borrow_that_is_not_returned_ends_a_conversion_at_the_bound)
 				 CONVERSION_AGAIN);
 		ck_assert_uint_ge(record.claim_ns, UINT64_C(2000) * 1000 * 1000);
 		ck_assert_uint_le(record.claim_ns, UINT64_C(4000) * 1000 * 1000);
+		ck_assert_int_eq(record.error, -EBUSY);
 		ck_assert_uint_eq(fake_count_conversion_calls(c.fake), 0);
 		/* Other pages, and its own to shared, are of no concern to it. */
 		ck_assert_int_eq(convertible_convert(&c, PAGE, 7 * PAGE, SIDE_PRIVATE),
