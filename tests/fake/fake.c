@@ -250,6 +250,7 @@ static const struct host_ops fake_ops = {
 	.clock_now_ns = fake_clock_now_ns,
 	.clock_sleep_ns = fake_clock_sleep_ns,
 	.random_fill = fake_random_fill,
+	.iommu = &fake_iommu_ops,
 };
 
 struct fake *fake_new(void)
@@ -258,7 +259,12 @@ struct fake *fake_new(void)
 
 	ASSERT(fake);
 	fake->host.ops = &fake_ops;
-	fake->traits = (struct fake_traits){.gpa_bits = 40, .tsc_khz = 2000000};
+	fake->traits = (struct fake_traits){
+		.gpa_bits = 40,
+		.tsc_khz = 2000000,
+		.iova_end = UINT64_C(1) << 48,
+		.iova_reserved = {.start = 0xfee00000, .end = 0xfef00000},
+	};
 	fake->now_ns = UINT64_C(1000000000);
 	pthread_mutex_init(&fake->lock, NULL);
 	return fake;
@@ -271,6 +277,7 @@ void fake_free(struct fake *fake)
 	for (size_t i = 0; i < FAKE_MAPS_MAX; i++)
 		ASSERT(!fake->maps[i].hva);
 	ASSERT(fake->n_pins == 0);
+	ASSERT(fake->pinned_bytes == 0);
 	pthread_mutex_destroy(&fake->lock);
 	free(fake);
 }

@@ -27,8 +27,13 @@ struct fake_traits {
 	bool guards_private;
 	/* Time also passes by looking at the clock: waits without a second thread end. */
 	uint64_t ns_per_look;
-	unsigned int gpa_bits; /* CPUID 0x80000008; 40 unless told */
-	unsigned int tsc_khz;  /* 2000000 unless told */
+	bool no_iommu;		    /* no /dev/iommu */
+	uint64_t iova_end;	    /* of devices; 2^48 unless told */
+	struct range iova_reserved; /* by devices; 0xfee00000..0xfeefffff unless told */
+	uint64_t memlock_bytes;	    /* RLIMIT_MEMLOCK; 0: none */
+	uint64_t unmapped_too_much; /* bytes: the next unmap says so */
+	unsigned int gpa_bits;	    /* CPUID 0x80000008; 40 unless told */
+	unsigned int tsc_khz;	    /* 2000000 unless told */
 };
 
 struct fake_msi {
@@ -95,6 +100,26 @@ void fake_unpin(struct fake *fake, gpa_t gpa);
 /* Called at the start of each attribute verb, outside of all locks. */
 typedef void fake_convert_fn(void *argument);
 void fake_on_convert(struct fake *fake, fake_convert_fn *fn, void *argument);
+
+/* --- Devices --- */
+
+/* A device that is bound to @iommu; release it with host_close. */
+int fake_add_device(struct fake *fake, int iommu);
+
+/* Does a device reach the page at @iova? */
+bool fake_is_mapped(struct fake *fake, uint64_t iova);
+
+/* The area that holds @iova, or the next one above it, below @end. False: none. */
+bool fake_find_area(struct fake *fake, uint64_t iova, uint64_t end, struct range *ret_area);
+
+/* A device writes bytes of one page. False: it cannot. */
+bool fake_device_write(struct fake *fake, uint64_t iova, const void *buffer, size_t size_bytes);
+
+/* What is pinned for devices. */
+uint64_t fake_count_pinned_bytes(struct fake *fake);
+
+/* Calls of any verb of iommufd so far. */
+uint64_t fake_count_iommu_calls(struct fake *fake);
 
 /* Calls of either attribute verb so far. */
 uint64_t fake_count_conversion_calls(struct fake *fake);

@@ -5,7 +5,7 @@
  * guest_memfd (KVM_SET_MEMORY_ATTRIBUTES2; rules of virt/kvm/guest_memfd.c as posted in 2026).
  *
  * Every change is judged: nothing but RAM changes sides, and no half that is in use is
- * discarded. Rules about devices (what is private is in no IOAS) belong here, too.
+ * discarded; what devices reach neither becomes private nor is it discarded.
  */
 #include "tests/fake/fake_state.h"
 
@@ -114,8 +114,10 @@ void fake_judge_discard(struct fake *fake, int fd, struct range offset)
 			continue;
 		gpa = slot_half(fake, slot, fd, is_private_half, offset);
 		vm = fake->fds[slot->guest_memfd].vm;
-		if (!range_is_empty(gpa))
-			ASSERT(fake_runs_covers(&fake->fds[vm].private, gpa, !is_private_half));
+		if (range_is_empty(gpa))
+			continue;
+		ASSERT(fake_runs_covers(&fake->fds[vm].private, gpa, !is_private_half));
+		ASSERT(is_private_half || !fake_areas_find(fake, gpa, NULL));
 	}
 }
 
@@ -131,6 +133,25 @@ void fake_pins_drop(struct fake *fake, int fd, struct range offset)
 		*pin = (struct fake_pin){0};
 		fake->n_pins--;
 	}
+}
+
+/* The first page of @offset that is pinned for devices. */
+static bool find_mapped(struct fake *fake, int fd, struct range offset, uint64_t *ret_offset)
+{
+	for (size_t i = 0; i < FAKE_SLOTS_MAX; i++) {
+		const struct kvm_userspace_memory_region2 *slot = &fake->slots[i];
+		struct range gpa;
+		gpa_t first;
+
+		if (!slot->memory_size || !(slot->flags & KVM_MEM_GUEST_MEMFD))
+			continue;
+		gpa = slot_half(fake, slot, fd, true, offset);
+		if (range_is_empty(gpa) || !fake_areas_find(fake, gpa, &first))
+			continue;
+		*ret_offset = first - slot->guest_phys_addr + slot->guest_memfd_offset;
+		return true;
+	}
+	return fake_areas_find_strange(fake, fd, offset, ret_offset);
 }
 
 /* The first page of @offset in use; meeting it may be the last time that it is. */
@@ -170,6 +191,7 @@ static int vm_set_attributes(struct fake *fake, int vm, struct range gpa, uint64
 	if (!range_is_convertible(gpa))
 		return -EINVAL;
 	judge_is_ram(fake, gpa);
+	ASSERT(!attributes || !fake_areas_find(fake, gpa, NULL));
 	fake_runs_set(&description->private, gpa, attributes & KVM_MEMORY_ATTRIBUTE_PRIVATE);
 	return 0;
 }
@@ -196,7 +218,8 @@ static int gmem_set_attributes(struct fake *fake, int guest_memfd, struct range 
 		return -EINVAL;
 	if (fake_runs_covers(&file->private, offset, to_private))
 		return 0;
-	if (to_private && find_in_use(fake, guest_memfd, offset, ret_error_offset))
+	if (to_private && (find_mapped(fake, guest_memfd, offset, ret_error_offset) ||
+			   find_in_use(fake, guest_memfd, offset, ret_error_offset)))
 		return -EAGAIN;
 	fake_runs_set(&file->private, offset, to_private);
 	guard_all(fake, guest_memfd, offset);

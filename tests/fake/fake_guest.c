@@ -12,10 +12,9 @@
 
 /* --- Sides --- */
 
-/* Where KVM keeps the attribute of @gpa, and the address it has there. */
-static const struct fake_runs *attribute_of(struct fake *fake,
-					    const struct kvm_userspace_memory_region2 *slot,
-					    gpa_t gpa, uint64_t *ret_address)
+const struct fake_runs *fake_attribute_of(struct fake *fake,
+					  const struct kvm_userspace_memory_region2 *slot,
+					  gpa_t gpa, uint64_t *ret_address)
 {
 	const struct fake_fd *file =
 		fake_fd_get(fake, (int)slot->guest_memfd, FAKE_GUEST_MEMFD);
@@ -39,7 +38,7 @@ static bool is_private_locked(struct fake *fake, gpa_t gpa)
 	/* Without private memory, KVM does not look: a default VM's memory is just memory. */
 	if (fake->fds[slot->guest_memfd].vm_type == KVM_X86_DEFAULT_VM)
 		return false;
-	runs = attribute_of(fake, slot, gpa, &address);
+	runs = fake_attribute_of(fake, slot, gpa, &address);
 	return fake_runs_has(runs, address);
 }
 
@@ -59,7 +58,7 @@ gpa_t fake_find_end(struct fake *fake, gpa_t gpa, gpa_t end, bool *ret_is_privat
 
 	ASSERT(slot && (slot->flags & KVM_MEM_GUEST_MEMFD));
 	ASSERT(end <= slot->guest_phys_addr + slot->memory_size);
-	runs = attribute_of(fake, slot, gpa, &address);
+	runs = fake_attribute_of(fake, slot, gpa, &address);
 	*ret_is_private = fake_runs_has(runs, address);
 	return fake_runs_find_end(runs, address, address + (end - gpa)) - address + gpa;
 }

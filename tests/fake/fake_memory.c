@@ -122,6 +122,19 @@ int fake_slot_find_shared(struct fake *fake, const struct kvm_userspace_memory_r
 	return -1;
 }
 
+const struct fake_map *fake_map_find(struct fake *fake, uint64_t hva, uint64_t size_bytes)
+{
+	for (size_t i = 0; i < FAKE_MAPS_MAX; i++) {
+		const struct fake_map *map = &fake->maps[i];
+		uint64_t start = (uintptr_t)map->hva;
+
+		if (map->hva && map->fd >= 0 && hva >= start && hva - start < map->size_bytes &&
+		    size_bytes <= map->size_bytes - (hva - start))
+			return map;
+	}
+	return NULL;
+}
+
 bool fake_slot_is_gmem_only(struct fake *fake, const struct kvm_userspace_memory_region2 *slot)
 {
 	return (slot->flags & KVM_MEM_GUEST_MEMFD) &&
@@ -206,6 +219,7 @@ void fake_close(struct host *host, int fd)
 
 	ASSERT(fd >= 0 && fd < FAKE_FDS_MAX);
 	ASSERT(fake->fds[fd].kind != FAKE_NOTHING && fake->fds[fd].kind != FAKE_VCPU);
+	fake_iommu_close(fake, fd);
 	if (fake->fds[fd].kind == FAKE_VM) {
 		memset(fake->slots, 0, sizeof(fake->slots));
 		memset(fake->ioeventfds, 0, sizeof(fake->ioeventfds));

@@ -6,6 +6,7 @@
 #include <linux/kvm.h>
 #include <pthread.h>
 
+#include "memory/memory.h"
 #include "tests/fake/fake.h"
 #include "tests/fake/runs.h"
 
@@ -16,6 +17,7 @@ enum {
 	FAKE_IOEVENTFDS_MAX = 256,
 	FAKE_MSIS_MAX = 1 << 16,
 	FAKE_PINS_MAX = 64,
+	FAKE_IOAS_MAX = 16,
 };
 
 enum fake_kind {
@@ -24,6 +26,8 @@ enum fake_kind {
 	FAKE_VCPU,
 	FAKE_GUEST_MEMFD,
 	FAKE_MEMFD,
+	FAKE_IOMMU,
+	FAKE_DEVICE,
 };
 
 struct fake_fd {
@@ -33,6 +37,8 @@ struct fake_fd {
 	unsigned long vm_type; /* of a VM, or of the one a guest_memfd was made for */
 	uint64_t size_bytes;   /* of a file */
 	bool mappable;
+	int iommu;     /* a device is bound to */
+	uint32_t ioas; /* and attached to; 0: none */
 	/* What is private: guest addresses of a VM, offsets of a guest_memfd. */
 	struct fake_runs private;
 	struct kvm_run *run;
@@ -53,6 +59,29 @@ struct fake_pin {
 	unsigned int n_left; /* gone when this many conversions met it; 0: stays */
 };
 
+/* What one IOMMU_IOAS_MAP made, or what cuts left of it. */
+struct fake_area {
+	struct range iova;
+	uint64_t hva;
+	/* Of its first page; only while a device is attached, which is what pins it. */
+	int fd;
+	uint64_t offset;
+};
+
+struct fake_ioas {
+	uint32_t id; /* 0: none */
+	int iommu;
+	bool has_small_pages; /* IOMMU_OPTION_HUGE_PAGES is 0 */
+	bool is_compat;
+	unsigned int n_devices;
+	struct range allowed[LAYOUT_RAM_RANGES_MAX];
+	size_t n_allowed;
+	struct fake_area *areas; /* ascending */
+	size_t n_areas;
+	size_t n_room;
+	size_t n_strange; /* made where no slot is */
+};
+
 struct fake {
 	struct host host;
 	pthread_mutex_t lock;
@@ -62,6 +91,9 @@ struct fake {
 	struct fake_map maps[FAKE_MAPS_MAX];
 	struct fake_pin pins[FAKE_PINS_MAX];
 	unsigned int n_pins;
+	struct fake_ioas ioas[FAKE_IOAS_MAX];
+	uint64_t pinned_bytes;
+	uint64_t n_iommu_calls;
 	struct kvm_ioeventfd ioeventfds[FAKE_IOEVENTFDS_MAX];
 	struct fake_msi msis[FAKE_MSIS_MAX];
 	size_t n_msis;
@@ -91,6 +123,14 @@ const struct kvm_userspace_memory_region2 *fake_slot_find(struct fake *fake, gpa
 int fake_slot_find_shared(struct fake *fake, const struct kvm_userspace_memory_region2 *slot,
 			  gpa_t gpa, uint64_t *ret_offset);
 
+/* The mapping that holds all of [hva, hva + size_bytes), or NULL. */
+const struct fake_map *fake_map_find(struct fake *fake, uint64_t hva, uint64_t size_bytes);
+
+/* Where KVM keeps the attribute of @gpa, and the address it has there. */
+const struct fake_runs *fake_attribute_of(struct fake *fake,
+					  const struct kvm_userspace_memory_region2 *slot,
+					  gpa_t gpa, uint64_t *ret_address);
+
 /* Does KVM serve both sides of the slot from its guest_memfd? */
 bool fake_slot_is_gmem_only(struct fake *fake, const struct kvm_userspace_memory_region2 *slot);
 
@@ -102,6 +142,18 @@ void fake_judge_discard(struct fake *fake, int fd, struct range offset);
 
 /* Pages of @offset leave the page cache; whoever pins them keeps them for himself. */
 void fake_pins_drop(struct fake *fake, int fd, struct range offset);
+
+/* Does a device reach some of @gpa? The first page is told. */
+bool fake_areas_find(struct fake *fake, struct range gpa, gpa_t *ret_gpa);
+
+/* The same for bytes of a file, mapped where no slot is. */
+bool fake_areas_find_strange(struct fake *fake, int fd, struct range offset,
+			     uint64_t *ret_offset);
+
+/* A descriptor goes: of an iommufd, of a device, of a file that must be in no area. */
+void fake_iommu_close(struct fake *fake, int fd);
+
+extern const struct host_iommu_ops fake_iommu_ops;
 
 /* The attributes the ioctl of the VM, or that of a guest_memfd, takes. */
 uint64_t fake_vm_attributes(const struct fake *fake, unsigned long vm_type);
