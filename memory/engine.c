@@ -225,7 +225,17 @@ static int conversion_discard(struct conversion *conversion, enum side side)
 	return ram_discard(conversion->memory, conversion->ram, conversion->claim.gpa, side);
 }
 
-/* Perform one operation. No device is assigned yet, so none has to be told. */
+static int piece_dma_unmap(struct conversion *conversion, struct range gpa)
+{
+	return dma_unmap(conversion->memory, conversion->ram, gpa);
+}
+
+static int piece_dma_map(struct conversion *conversion, struct range gpa)
+{
+	return dma_map(conversion->memory, conversion->ram, gpa);
+}
+
+/* Perform one operation. */
 static int conversion_apply(struct conversion *conversion, enum convert_op op)
 {
 	switch (op) {
@@ -237,8 +247,11 @@ static int conversion_apply(struct conversion *conversion, enum convert_op op)
 		return conversion_discard(conversion, SIDE_SHARED);
 	case OP_DISCARD_PRIVATE:
 		return conversion_discard(conversion, SIDE_PRIVATE);
+	/* There and back it is what changes sides: all else stays mapped without a break. */
 	case OP_DMA_UNMAP:
+		return conversion_for_pieces(conversion, piece_dma_unmap);
 	case OP_DMA_MAP:
+		return conversion_for_pieces(conversion, piece_dma_map);
 	case OP_NONE:
 	case OP_WAIT:
 	case OP_COUNT:
@@ -250,10 +263,13 @@ static int conversion_apply(struct conversion *conversion, enum convert_op op)
 /* What an operation took; NULL: it does nothing here. */
 static uint64_t *conversion_time_of(struct conversion *conversion, enum convert_op op)
 {
+	bool has_devices = dma_is_at(conversion->memory, conversion->claim.gpa);
+
 	switch (op) {
 	case OP_DMA_UNMAP:
+		return has_devices ? &conversion->record.unmap_ns : NULL;
 	case OP_DMA_MAP:
-		return NULL;
+		return has_devices ? &conversion->record.map_ns : NULL;
 	case OP_DISCARD_SHARED:
 	case OP_DISCARD_PRIVATE:
 		return ram_has_halves(conversion->ram) ? &conversion->record.discard_ns : NULL;
@@ -288,7 +304,8 @@ static enum convert_result conversion_step(struct conversion *conversion, enum c
 	if (op == OP_WAIT) {
 		result = conversion_back_off(conversion);
 	} else {
-		int ret = conversion_apply(conversion, op);
+		/* What takes no time is not done at all. */
+		int ret = time_ns ? conversion_apply(conversion, op) : 0;
 
 		conversion_take_error(conversion, op, ret);
 		if (!ret)
@@ -305,6 +322,7 @@ static enum convert_result conversion_step(struct conversion *conversion, enum c
 /* What was on the side asked for before is as it was: no step touches it. */
 static int piece_set_broken(struct conversion *conversion, struct range gpa)
 {
+	dma_expel(conversion->memory, conversion->ram, gpa);
 	sides_set(conversion->memory->sides, gpa, SIDE_BROKEN);
 	return 0;
 }

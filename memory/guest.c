@@ -38,7 +38,8 @@ int guest_memory_new(struct host *host, int vm, const struct layout *layout,
 	pthread_cond_init(&memory->changed, &monotonic);
 	pthread_condattr_destroy(&monotonic);
 
-	if (ram_can_convert(memory))
+	ret = dma_new(&memory->dma);
+	if (!ret && ram_can_convert(memory))
 		ret = sides_new(layout, SIDE_SHARED, &memory->sides);
 	if (ret)
 		err_set(err, ret, "memory: out of memory");
@@ -60,10 +61,46 @@ void guest_memory_free(struct guest_memory *memory)
 	ASSERT(!memory->claims);
 	for (unsigned int i = 0; i < memory->n_ram; i++)
 		ram_stop(memory, &memory->ram[i]);
+	dma_free(memory->dma);
 	sides_free(memory->sides);
 	pthread_cond_destroy(&memory->changed);
 	pthread_mutex_destroy(&memory->lock);
 	free(memory);
+}
+
+/* Another claim than @own of some of its range. Called with the lock. */
+static bool has_rival(const struct guest_memory *memory, const struct claim *own)
+{
+	for (const struct claim *claim = memory->claims; claim; claim = claim->next) {
+		if (claim != own && range_overlaps(claim->gpa, own->gpa))
+			return true;
+	}
+	return false;
+}
+
+/* Every conversion ends within its bounds, so this does. */
+void claim_take(struct guest_memory *memory, struct claim *claim)
+{
+	WITH_LOCK(&memory->lock);
+
+	claim->next = memory->claims;
+	memory->claims = claim;
+	memory->n_waiting++;
+	while (has_rival(memory, claim))
+		pthread_cond_wait(&memory->changed, &memory->lock);
+	memory->n_waiting--;
+}
+
+void claim_release(struct guest_memory *memory, struct claim *claim)
+{
+	WITH_LOCK(&memory->lock);
+	struct claim **link = &memory->claims;
+
+	while (*link != claim)
+		link = &(*link)->next;
+	*link = claim->next;
+	if (memory->n_waiting)
+		pthread_cond_broadcast(&memory->changed);
 }
 
 static bool range_is_shared(const struct guest_memory *memory, struct range gpa)

@@ -170,6 +170,59 @@ struct conversion_stats guest_get_stats(struct guest_memory *memory);
 typedef void conversion_trace_fn(void *trace, const struct conversion_record *record);
 void guest_set_trace(struct guest_memory *memory, conversion_trace_fn *fn, void *trace);
 
+/* --- Devices that do DMA --- */
+
+/* What the IOMMU's entries are like, and with that what can be taken away from devices. */
+enum dma_mode {
+	DMA_CUT,  /* of 4 KiB: any page can be taken, and its neighbours notice nothing */
+	DMA_HUGE, /* as large as can be: only what was made shared at a time, as a whole */
+};
+
+/**
+ * Get ready for devices: an iommufd for them to be bound to, with an empty IOAS. Memory that
+ * never converts has large entries whatever @mode says. Once for each device.
+ *
+ * @iommu: /dev/iommu, open, which stays the caller's; -1: open it here.
+ * Returns its descriptor, valid until guest_dma_close; or -errno with @err naming the cure and
+ * nothing left behind.
+ */
+int guest_dma_open(struct guest_memory *memory, enum dma_mode mode, int iommu, struct err *err);
+
+/* Undo guest_dma_open, after guest_dma_detach and when the device's file is closed. */
+void guest_dma_close(struct guest_memory *memory);
+
+/**
+ * Let @device, bound to the iommufd, reach what is shared, at the same addresses as the guest.
+ * With the first one that is pinned and mapped, and from then on every conversion maps or
+ * unmaps. Conversions go on meanwhile: they wait for the part that is being mapped.
+ *
+ * @is_running: vCPUs run, so let them wait for small parts; else areas are as large as can be.
+ * Returns 0, or -errno with @err naming the cure; the device is attached to nothing then, and
+ * nothing is mapped for it alone.
+ */
+int guest_dma_attach(struct guest_memory *memory, int device, bool is_running, struct err *err);
+
+/**
+ * Undo that; @device does no DMA any more. With the last one, nothing is mapped or pinned.
+ *
+ * Returns 0; -errno: the kernel does not detach it, which closing it will.
+ */
+int guest_dma_detach(struct guest_memory *memory, int device);
+
+struct dma_stats {
+	unsigned int n_devices;
+	uint64_t n_areas;
+	uint64_t mapped_bytes;
+	uint64_t lost_bytes; /* of broken pages: they may be mapped all the same */
+	uint64_t n_maps;     /* since the VM was made, as the rest is */
+	uint64_t n_unmaps;
+	uint64_t n_cuts;       /* of the latter, those that left a part of an area */
+	uint64_t n_refusals;   /* DMA_HUGE: they would have */
+	uint64_t n_mismatches; /* the kernel unmapped something else than was mapped */
+};
+
+struct dma_stats guest_get_dma_stats(struct guest_memory *memory);
+
 /* --- Access --- */
 
 /**

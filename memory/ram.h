@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "memory/convert.h"
+#include "memory/dma.h"
 #include "memory/memory.h"
 #include "memory/sides.h"
 
@@ -19,7 +20,10 @@ struct ram {
 	int shared_fd;	 /* PAIRED: memfd of the shared half; else -1 */
 };
 
-/* A conversion on its way, on its thread's stack; listed from claim to release. */
+/*
+ * A conversion on its way, or a part of memory that is being mapped for a first device or
+ * unmapped after the last one; on its thread's stack, listed from claim to release.
+ */
 struct claim {
 	struct range gpa;
 	enum side to;
@@ -39,6 +43,7 @@ struct guest_memory {
 	struct ram ram[LAYOUT_RAM_RANGES_MAX];
 	unsigned int n_ram;
 	struct sides *sides; /* NULL: plain, all is shared for ever */
+	struct dma *dma;
 
 	pthread_mutex_t lock;
 	pthread_cond_t changed; /* a borrow or a claim has ended */
@@ -52,6 +57,13 @@ struct guest_memory {
 	conversion_trace_fn *trace_fn;
 	void *trace;
 };
+
+/**
+ * Hold claim->gpa as a conversion does: come before those that ask from now on, and wait for
+ * those that have it to end. Only one thread at a time may do this.
+ */
+void claim_take(struct guest_memory *memory, struct claim *claim);
+void claim_release(struct guest_memory *memory, struct claim *claim);
 
 /* The RAM range that covers @gpa, or NULL. */
 const struct ram *ram_find(const struct guest_memory *memory, struct range gpa);
