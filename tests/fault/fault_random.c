@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Operations by chance against a model that is an array: conversions, with and without
- * failures, accesses of guest and host, borrows, references to pages.
+ * failures, accesses of guest, host and devices, devices that come and go, borrows, references
+ * to pages.
  *
  * FAULT_SEED and FAULT_OPS in the environment repeat a run or make it longer.
  */
@@ -9,6 +10,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "memory/ram.h"
 #include "tests/fake/convertible.h"
 #include "tests/fault/random.h"
 #include "tests/unit/unit.h"
@@ -19,6 +21,7 @@
 enum {
 	PAGES = 4096,
 	BORROWS_MAX = 6,
+	DEVICES_MAX = 2,
 	PINS_MAX = 4,
 	EPOCH_OPS = 50000, /* then another guest */
 	OPS_PER_CHECK = 5000,
@@ -43,7 +46,8 @@ struct world {
 	struct convertible c;
 	struct model_page pages[PAGES];
 	struct loan loans[BORROWS_MAX];
-	size_t pins[PINS_MAX]; /* page + 1; 0: none */
+	size_t pins[PINS_MAX];	  /* page + 1; 0: none */
+	int devices[DEVICES_MAX]; /* -1: none */
 	uint64_t n_values;
 	size_t n_broken;
 	uint64_t n_ends[CONVERSION_END_COUNT];
@@ -137,6 +141,54 @@ static void op_pin(struct world *world)
 	EXPECT(fake_pin(world->c.fake, page * PAGE, 0), 0);
 	world->pages[page].is_pinned = true;
 	*pin = page + 1;
+}
+
+/* --- Devices --- */
+
+static bool has_devices(const struct world *world)
+{
+	bool has = false;
+
+	for (size_t i = 0; i < DEVICES_MAX; i++)
+		has = has || world->devices[i] >= 0;
+	return has;
+}
+
+static void op_device_access(struct world *world)
+{
+	size_t page = pick(world, PAGES);
+	uint64_t value = ++world->n_values;
+	bool is_reached = has_devices(world) && world->pages[page].side == SIDE_SHARED;
+
+	if (world->pages[page].side == SIDE_BROKEN)
+		return;
+	EXPECT(fake_device_write(world->c.fake, page * PAGE, &value, sizeof(value)),
+	       is_reached);
+	if (is_reached)
+		world->pages[page].value = value;
+}
+
+/* One comes, perhaps in vain, or goes. */
+static void op_device(struct world *world)
+{
+	int *device = &world->devices[pick(world, DEVICES_MAX)];
+	bool has_fault = pick(world, 2);
+
+	if (has_fault)
+		faulty_arm(world->c.faulty,
+			   (struct fault){.nth = 1 + (unsigned int)pick(world, 12),
+					  .which = (unsigned int)pick(world, 4),
+					  .for_ever = pick(world, 2)});
+	if (*device >= 0) {
+		convertible_detach(&world->c, *device);
+		*device = -1;
+	} else if (convertible_attach(&world->c, DMA_CUT, pick(world, 2), device)) {
+		EXPECT(faulty_count_fired(world->c.faulty) > 0, true);
+		*device = -1;
+	}
+	faulty_arm(world->c.faulty, (struct fault){0});
+	if (!has_devices(world))
+		EXPECT(fake_count_pinned_bytes(world->c.fake), 0);
 }
 
 /* --- Conversions --- */
@@ -276,11 +328,14 @@ static void op_convert_nonsense(struct world *world)
 static void world_start(struct world *world, enum backing backing)
 {
 	convertible_init(&world->c, backing, RAM_BYTES, true);
+	world->c.memory->dma->part_bytes = 1000 * PAGE;
 	/* A wait looks at the clock and finds its time over. */
 	fake_traits(world->c.fake)->ns_per_look = UINT64_C(3) * 1000 * 1000 * 1000;
 	for (size_t i = 0; i < PAGES; i++)
 		world->pages[i] = (struct model_page){.side = SIDE_SHARED};
 	world->n_broken = 0;
+	for (size_t i = 0; i < DEVICES_MAX; i++)
+		world->devices[i] = -1;
 }
 
 static void world_check(struct world *world)
@@ -303,12 +358,23 @@ static void world_end(struct world *world)
 			fake_unpin(world->c.fake, (world->pins[i] - 1) * PAGE);
 		world->pins[i] = 0;
 	}
+	for (size_t i = 0; i < DEVICES_MAX; i++) {
+		if (world->devices[i] >= 0)
+			convertible_detach(&world->c, world->devices[i]);
+	}
 	convertible_fini(&world->c);
 }
 
 static void world_step(struct world *world)
 {
-	switch (pick(world, 16)) {
+	switch (pick(world, 18)) {
+	case 16:
+		op_device_access(world);
+		break;
+	case 17:
+		if (pick(world, 20) == 0)
+			op_device(world);
+		break;
 	case 0:
 		op_borrow(world);
 		break;

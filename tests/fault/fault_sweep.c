@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "memory/ram.h"
 #include "tests/fake/convertible.h"
 #include "tests/unit/unit.h"
 #include "vmm/err.h"
@@ -126,18 +127,51 @@ struct tally {
 	unsigned int n_ends[CONVERSION_END_COUNT];
 };
 
+/* What is attached while the conversion runs. */
+enum devices { NO_DEVICE, DEVICE_CUT, DEVICE_HUGE };
+
+static const char *const device_names[] = {
+	[NO_DEVICE] = "", [DEVICE_CUT] = ", a device", [DEVICE_HUGE] = ", large entries"};
+
+static int sweep_attach(struct convertible *c, enum devices devices)
+{
+	int device = -1;
+
+	if (devices != NO_DEVICE)
+		ck_assert_int_eq(convertible_attach(c,
+						    devices == DEVICE_CUT ? DMA_CUT : DMA_HUGE,
+						    false, &device),
+				 0);
+	return device;
+}
+
+/* Whatever happened, the last device takes all with it, and the next one finds all. */
+static void sweep_detach(struct convertible *c, int device)
+{
+	if (device < 0)
+		return;
+	convertible_detach(c, device);
+	ck_assert_uint_eq(fake_count_pinned_bytes(c->fake), 0);
+	ck_assert_int_eq(convertible_attach(c, DMA_CUT, true, &device), 0);
+	convertible_check_all(c);
+	convertible_detach(c, device);
+}
+
 /* One run with one failure. Returns false when the conversion has no such call. */
 static bool scenario_run(const struct scenario *scenario, enum backing backing,
-			 struct fault fault, unsigned int *ret_n_errnos, struct tally *tally)
+			 enum devices devices, struct fault fault, unsigned int *ret_n_errnos,
+			 struct tally *tally)
 {
 	struct convertible c;
 	struct borrow borrow = {0};
 	struct iovec iov;
 	enum conversion_end end;
 	bool has_fired;
+	int device;
 
 	convertible_init(&c, backing, RAM_BYTES, true);
 	scenario_prepare(scenario, &c);
+	device = sweep_attach(&c, devices);
 	if (scenario->borrowed) {
 		ck_assert_int_eq(guest_borrow(c.memory, page_gpa(scenario->borrowed), PAGE,
 					      &borrow, &iov),
@@ -164,41 +198,45 @@ static bool scenario_run(const struct scenario *scenario, enum backing backing,
 		ck_assert_int_eq(scenario_convert(scenario, &c), CONVERSION_DONE);
 		scenario_check_pages(scenario, &c, scenario->first, scenario->end);
 	}
+	sweep_detach(&c, device);
 	convertible_fini(&c);
 	return has_fired;
 }
 
-static void sweep(enum backing backing, struct tally *tally)
+static void sweep(enum backing backing, enum devices devices, struct tally *tally)
 {
 	for (size_t i = 0; i < 2 * ARRAY_SIZE(scenarios); i++) {
 		struct fault fault = {.nth = 0, .for_ever = i % 2};
 		unsigned int n_errnos;
 		bool has_fired;
 
+		/* Large entries: parts of an area are not converted. */
+		if (devices == DEVICE_HUGE && scenarios[i / 2].to == SIDE_PRIVATE)
+			continue;
 		do {
 			fault.nth++;
 			fault.which = 0;
 			do {
-				has_fired = scenario_run(&scenarios[i / 2], backing, fault,
-							 &n_errnos, tally);
+				has_fired = scenario_run(&scenarios[i / 2], backing, devices,
+							 fault, &n_errnos, tally);
 			} while (has_fired && ++fault.which < n_errnos);
 			tally->n_points += has_fired;
 		} while (has_fired);
 	}
 	dprintf(STDOUT_FILENO,
-		"# %s: %zu conversions, %u calls failed in %u ways: %u done, %u refused, "
+		"# %s%s: %zu conversions, %u calls failed in %u ways: %u done, %u refused, "
 		"%u again, %u broken\n",
-		backing == BACKING_INPLACE ? "in place" : "paired", ARRAY_SIZE(scenarios),
-		tally->n_points, tally->n_failures, tally->n_ends[CONVERSION_DONE],
-		tally->n_ends[CONVERSION_REFUSED], tally->n_ends[CONVERSION_AGAIN],
-		tally->n_ends[CONVERSION_BROKEN]);
+		backing == BACKING_INPLACE ? "in place" : "paired", device_names[devices],
+		ARRAY_SIZE(scenarios), tally->n_points, tally->n_failures,
+		tally->n_ends[CONVERSION_DONE], tally->n_ends[CONVERSION_REFUSED],
+		tally->n_ends[CONVERSION_AGAIN], tally->n_ends[CONVERSION_BROKEN]);
 }
 
 START_TEST(test_no_failure_in_place_leaves_a_conversion_half_done)
 {
 	struct tally tally = {0};
 
-	sweep(BACKING_INPLACE, &tally);
+	sweep(BACKING_INPLACE, NO_DEVICE, &tally);
 	ck_assert_uint_ge(tally.n_failures, 2 * 4 * ARRAY_SIZE(scenarios) / 2);
 	ck_assert_uint_gt(tally.n_ends[CONVERSION_REFUSED], 0);
 	ck_assert_uint_gt(tally.n_ends[CONVERSION_AGAIN], 0);
@@ -211,10 +249,104 @@ START_TEST(test_no_failure_of_two_backings_leaves_a_conversion_half_done)
 {
 	struct tally tally = {0};
 
-	sweep(BACKING_PAIRED, &tally);
+	sweep(BACKING_PAIRED, NO_DEVICE, &tally);
 	ck_assert_uint_ge(tally.n_failures, 2 * 5 * ARRAY_SIZE(scenarios) / 2);
 	ck_assert_uint_gt(tally.n_ends[CONVERSION_REFUSED], 0);
 	ck_assert_uint_gt(tally.n_ends[CONVERSION_BROKEN], 0);
+}
+END_TEST
+
+START_TEST(test_no_failure_with_a_device_leaves_a_conversion_half_done)
+{
+	for (enum backing backing = BACKING_INPLACE; backing <= BACKING_PAIRED; backing++) {
+		for (enum devices devices = DEVICE_CUT; devices <= DEVICE_HUGE; devices++) {
+			struct tally tally = {0};
+
+			sweep(backing, devices, &tally);
+			ck_assert_uint_gt(tally.n_failures, 6 * ARRAY_SIZE(scenarios));
+			ck_assert_uint_gt(tally.n_ends[CONVERSION_REFUSED], 0);
+			ck_assert_uint_gt(tally.n_ends[CONVERSION_BROKEN], 0);
+		}
+	}
+}
+END_TEST
+
+/* Some pages private, some areas of a page. */
+static void prepare_mixed(struct convertible *c)
+{
+	for (gpa_t page = 0; page < 16; page += 3)
+		ck_assert_int_eq(convertible_convert(c, page * PAGE, PAGE, SIDE_PRIVATE),
+				 CONVERSION_DONE);
+}
+
+START_TEST(test_no_failure_leaves_a_device_half_attached)
+{
+	for (unsigned int way = 0; way < 8; way++) {
+		enum dma_mode mode = way & 1 ? DMA_HUGE : DMA_CUT;
+		struct fault fault = {.nth = 1, .for_ever = way & 2};
+		unsigned int n_errnos, n_failures = 0;
+		bool has_fired;
+
+		do {
+			struct convertible c;
+			int device, ret;
+
+			convertible_init(&c, BACKING_INPLACE, RAM_BYTES, true);
+			c.memory->dma->part_bytes = 5 * MIB;
+			prepare_mixed(&c);
+			faulty_arm(c.faulty, fault);
+			ret = convertible_attach(&c, mode, way & 4, &device);
+			has_fired = faulty_get_verb(c.faulty, &n_errnos) != NULL;
+			/* Too little room for the ranges is no failure: there is more. */
+			ck_assert(has_fired || !ret);
+			faulty_arm(c.faulty, (struct fault){0});
+			convertible_check_all(&c);
+			if (ret) {
+				ck_assert_uint_eq(fake_count_pinned_bytes(c.fake), 0);
+				ck_assert_int_eq(convertible_attach(&c, mode, true, &device),
+						 0);
+			}
+			convertible_check_all(&c);
+			convertible_detach(&c, device);
+			convertible_fini(&c);
+			n_failures += has_fired;
+			if (++fault.which >= n_errnos)
+				fault = (struct fault){.nth = fault.nth + 1,
+						       .for_ever = fault.for_ever};
+		} while (has_fired);
+		ck_assert_uint_ge(n_failures, 20);
+	}
+}
+END_TEST
+
+START_TEST(test_no_failure_leaves_memory_mapped_for_a_device_that_is_gone)
+{
+	for (unsigned int way = 0; way < 4; way++) {
+		enum dma_mode mode = way & 1 ? DMA_HUGE : DMA_CUT;
+		struct fault fault = {.nth = 1, .for_ever = way & 2};
+		unsigned int n_errnos;
+		bool has_fired;
+
+		do {
+			struct convertible c;
+			int device;
+
+			convertible_init(&c, BACKING_INPLACE, RAM_BYTES, true);
+			prepare_mixed(&c);
+			ck_assert_int_eq(convertible_attach(&c, mode, false, &device), 0);
+			faulty_arm(c.faulty, fault);
+			convertible_detach(&c, device);
+			has_fired = faulty_get_verb(c.faulty, &n_errnos) != NULL;
+			faulty_arm(c.faulty, (struct fault){0});
+			ck_assert_uint_eq(fake_count_pinned_bytes(c.fake), 0);
+			convertible_check_all(&c);
+			convertible_fini(&c);
+			if (++fault.which >= n_errnos)
+				fault = (struct fault){.nth = fault.nth + 1,
+						       .for_ever = fault.for_ever};
+		} while (has_fired);
+		ck_assert_uint_ge(fault.nth, 2);
+	}
 }
 END_TEST
 
@@ -262,6 +394,9 @@ int main(void)
 	const TTest *tests[] = {
 		test_no_failure_in_place_leaves_a_conversion_half_done,
 		test_no_failure_of_two_backings_leaves_a_conversion_half_done,
+		test_no_failure_with_a_device_leaves_a_conversion_half_done,
+		test_no_failure_leaves_a_device_half_attached,
+		test_no_failure_leaves_memory_mapped_for_a_device_that_is_gone,
 		test_no_failure_at_the_start_leaves_anything_behind,
 	};
 
