@@ -161,6 +161,23 @@ struct msi_sink {
 	int vm;
 };
 
+/*
+ * Messages that eventfds send: the interrupt routes of a VM, one per message. Any thread, under
+ * any lock of a device.
+ */
+struct msi_routes;
+/* Returns 0 or -ENOMEM. */
+int msi_routes_new(struct host *host, int vm, struct msi_routes **ret_routes);
+/* After every irqfd is gone. Accepts NULL. */
+void msi_routes_free(struct msi_routes *routes);
+/* A route of its own for a message. Returns 0, -ENOSPC (KVM has 4096), -ENOMEM, -errno. */
+int msi_routes_add(struct msi_routes *routes, uint64_t address, uint32_t data,
+		   uint32_t *ret_gsi);
+/* Another message by the same route. Returns 0, or -errno with the old message kept. */
+int msi_routes_set(struct msi_routes *routes, uint32_t gsi, uint64_t address, uint32_t data);
+/* Its irqfd is gone. */
+void msi_routes_remove(struct msi_routes *routes, uint32_t gsi);
+
 /* --- PCI: bus 0 of segment 0, endpoints only --- */
 
 struct pci_host;
