@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "devices/assigned.h"
 #include "vmm/cleanup.h"
 #include "vmm/err.h"
 #include "vmm/nearest.h"
@@ -207,6 +208,31 @@ static int disk_check(const struct disk_config *disk, struct err *err)
 	return 0;
 }
 
+static int device_check(const struct config *config, unsigned int index, struct err *err)
+{
+	const struct device_config *device = &config->devices[index];
+	char address[PCI_ADDRESS_BYTES], other[PCI_ADDRESS_BYTES];
+
+	if (!device->host)
+		return err_set(err, -EINVAL,
+			       "device '%s': no device of the host given; add host=ADDRESS, or "
+			       "'host = ADDRESS' under [device]",
+			       device->name);
+	if (!pci_address_parse(device->host, address))
+		return err_set(err, -EINVAL,
+			       "device '%s': '%s' is no PCI address; write it as 0000:01:00.0, "
+			       "see `alcove device list`",
+			       device->name, device->host);
+	for (unsigned int i = 0; i < index; i++) {
+		if (pci_address_parse(config->devices[i].host, other) &&
+		    !strcmp(address, other))
+			return err_set(err, -EINVAL,
+				       "device '%s': %s is device '%s' already; leave one out",
+				       device->name, address, config->devices[i].name);
+	}
+	return 0;
+}
+
 int config_check(const struct config *config, struct err *err)
 {
 	if (!config->kernel)
@@ -229,6 +255,12 @@ int config_check(const struct config *config, struct err *err)
 			       config->serial_log);
 	for (unsigned int i = 0; i < config->n_disks; i++) {
 		int result = disk_check(&config->disks[i], err);
+
+		if (result < 0)
+			return result;
+	}
+	for (unsigned int i = 0; i < config->n_devices; i++) {
+		int result = device_check(config, i, err);
 
 		if (result < 0)
 			return result;

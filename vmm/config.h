@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "boot/boot.h"
+#include "memory/memory.h"
 
 enum guest_type {
 	GUEST_TYPE_PLAIN, /* default VM; all RAM shared, in mmap-able guest_memfd */
@@ -41,6 +42,7 @@ enum console_kind {
 
 enum {
 	CONFIG_DISKS_MAX = 16,
+	CONFIG_DEVICES_MAX = 16,
 	CONFIG_NAME_MAX_BYTES = 64,
 };
 
@@ -51,6 +53,12 @@ struct disk_config {
 	bool readonly;
 	bool direct;
 	unsigned int n_queues; /* 0: one per vCPU, at most 4 */
+};
+
+/* A device of the host for the guest. */
+struct device_config {
+	char name[CONFIG_NAME_MAX_BYTES];
+	char *host; /* its PCI address there */
 };
 
 struct config {
@@ -65,6 +73,9 @@ struct config {
 	char *cmdline;
 	struct disk_config disks[CONFIG_DISKS_MAX];
 	unsigned int n_disks;
+	struct device_config devices[CONFIG_DEVICES_MAX];
+	unsigned int n_devices;
+	enum dma_mode dma;
 	enum console_kind console;
 	char *serial_log; /* NULL: none; where the 16550A's output goes unless it is stdio */
 	bool rng;

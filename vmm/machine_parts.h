@@ -63,6 +63,7 @@ struct machine {
 	struct virtio_blk *disks[CONFIG_DISKS_MAX];
 	struct virtio_console *virtio_console;
 	struct virtio_rng *rng;
+	struct vfio *vfio; /* NULL: no assigned devices */
 
 	FILE *trace; /* NULL: none */
 	char trace_buffer[4096];
@@ -92,6 +93,10 @@ void machine_end(struct machine *machine, enum end_kind kind, unsigned int code,
  * Returns 0 or -errno with @err set; machine_stop_parts is due in both cases.
  */
 int machine_start_parts(struct machine *machine, struct err *err);
+
+/* One of them: the devices of the host, machine_assigned.c. */
+int machine_start_assigned(struct machine *machine, struct err *err);
+void machine_stop_assigned(struct machine *machine);
 
 /**
  * Unmake what was made, in reverse order.

@@ -36,6 +36,12 @@ static const char *const backing_words[] = {
 	NULL,
 };
 
+static const char *const dma_words[] = {
+	[DMA_CUT] = "cut",
+	[DMA_HUGE] = "huge",
+	NULL,
+};
+
 static const char *const hw_words[] = {
 	[BOOT_HW_ACPI] = "acpi",
 	[BOOT_HW_FDT] = "fdt",
@@ -107,6 +113,15 @@ static const struct option vm_options[] = {
 			"behind the size, --memory=2G,backing=paired",
 		.words = backing_words,
 		.offset = UINT(backing),
+	},
+	{
+		.key = "dma",
+		.kind = OPTION_CHOICE,
+		.fallback = "cut",
+		.help = "Memory of assigned devices: cut lets any page be made private, huge "
+			"has large entries in the IOMMU and refuses parts of them",
+		.words = dma_words,
+		.offset = UINT(dma),
 	},
 	{
 		.key = "hw",
@@ -229,6 +244,26 @@ static const struct option_list disk_list = {
 };
 static_assert(offsetof(struct disk_config, name) == 0, "options find items by name");
 
+static const struct option device_options[] = {
+	{
+		.key = "host",
+		.kind = OPTION_TEXT,
+		.argument = "ADDRESS",
+		.help = "Its PCI address on the host, 0000:01:00.0; bound to vfio-pci, see "
+			"`alcove device`; required",
+		.offset = FIELD(char *, struct device_config, host),
+	},
+	{.key = NULL},
+};
+
+static const struct option_list device_list = {
+	.items_offset = offsetof(struct config, devices),
+	.count_offset = UINT(n_devices),
+	.item_bytes = sizeof(struct device_config),
+	.items_max = CONFIG_DEVICES_MAX,
+};
+static_assert(offsetof(struct device_config, name) == 0, "options find items by name");
+
 static const struct option console_options[] = {
 	{
 		.key = "kind",
@@ -281,6 +316,13 @@ const struct option_section option_sections[] = {
 		.list = &disk_list,
 		.help = "A disk (virtio-blk); give it again for more",
 		.options = disk_options,
+	},
+	{
+		.name = "device",
+		.bare = "host",
+		.list = &device_list,
+		.help = "A PCI device of the host, for the guest alone; give it again for more",
+		.options = device_options,
 	},
 	{
 		.name = "console",

@@ -5,7 +5,9 @@
 #include <errno.h>
 #include <linux/fs.h>
 #include <linux/io_uring.h>
+#include <linux/iommufd.h>
 #include <linux/kvm.h>
+#include <linux/vfio.h>
 #include <malloc.h>
 #include <pthread.h>
 #include <seccomp.h>
@@ -26,10 +28,11 @@
 #include "vmm/terminal.h"
 
 /* Who may; the main thread always. */
-#define MAIN (1u << SANDBOX_MAIN)
-#define LOOP (MAIN | 1u << SANDBOX_LOOP)
-#define VCPU (MAIN | 1u << SANDBOX_VCPU)
-#define ALL  (LOOP | VCPU)
+#define MAIN	(1u << SANDBOX_MAIN)
+#define LOOP	(MAIN | 1u << SANDBOX_LOOP)
+#define DEVICES (MAIN | 1u << SANDBOX_VCPU_DEVICES)
+#define VCPU	(DEVICES | 1u << SANDBOX_VCPU)
+#define ALL	(LOOP | VCPU)
 
 /* A call, and for those with an argument to look at, which of its values. */
 struct rule {
@@ -67,7 +70,8 @@ static const struct rule rules[] = {
 	{IOCTL(KVM_ENABLE_CAP), .roles = MAIN},
 	{IOCTL(KVM_SET_TSS_ADDR), .roles = MAIN},
 	{IOCTL(KVM_SET_IDENTITY_MAP_ADDR), .roles = MAIN},
-	{IOCTL(KVM_SET_USER_MEMORY_REGION2), .roles = MAIN},
+	/* The guest moves a BAR of an assigned device. */
+	{IOCTL(KVM_SET_USER_MEMORY_REGION2), .roles = DEVICES},
 	{IOCTL(KVM_CREATE_GUEST_MEMFD), .roles = MAIN},
 	{IOCTL(KVM_CREATE_VCPU), .roles = MAIN},
 	{IOCTL(KVM_SET_CPUID2), .roles = MAIN},
@@ -76,6 +80,34 @@ static const struct rule rules[] = {
 	{IOCTL(KVM_SET_MSRS), .roles = MAIN},
 	{IOCTL(KVM_GET_TSC_KHZ), .roles = MAIN},
 	{IOCTL(KVM_SET_MP_STATE), .roles = MAIN},
+
+	/* Assigned devices: taken by the main thread, driven by the guest. */
+	{IOCTL(KVM_CREATE_DEVICE), .roles = MAIN},
+	{IOCTL(KVM_SET_DEVICE_ATTR), .roles = MAIN},
+	{IOCTL(KVM_SET_GSI_ROUTING), .roles = DEVICES},
+	{IOCTL(KVM_IRQFD), .roles = DEVICES},
+	{IOCTL(VFIO_DEVICE_SET_IRQS), .roles = DEVICES},
+	{IOCTL(VFIO_DEVICE_BIND_IOMMUFD), .roles = MAIN},
+	{IOCTL(VFIO_DEVICE_GET_INFO), .roles = MAIN},
+	{IOCTL(VFIO_DEVICE_GET_REGION_INFO), .roles = MAIN},
+	{IOCTL(VFIO_DEVICE_GET_IRQ_INFO), .roles = MAIN},
+	{IOCTL(VFIO_DEVICE_RESET), .roles = MAIN},
+	{IOCTL(VFIO_DEVICE_GET_PCI_HOT_RESET_INFO), .roles = MAIN},
+	{IOCTL(VFIO_DEVICE_PCI_HOT_RESET), .roles = MAIN},
+	{IOCTL(VFIO_DEVICE_ATTACH_IOMMUFD_PT), .roles = MAIN},
+	{IOCTL(VFIO_DEVICE_DETACH_IOMMUFD_PT), .roles = MAIN},
+	{IOCTL(IOMMU_IOAS_ALLOC), .roles = MAIN},
+	{IOCTL(IOMMU_DESTROY), .roles = MAIN},
+	{IOCTL(IOMMU_OPTION), .roles = MAIN},
+	{IOCTL(IOMMU_VFIO_IOAS), .roles = MAIN},
+	{IOCTL(IOMMU_IOAS_ALLOW_IOVAS), .roles = MAIN},
+	{IOCTL(IOMMU_IOAS_IOVA_RANGES), .roles = MAIN},
+	/* Conversions take memory from devices and give it to them. */
+	{IOCTL(IOMMU_IOAS_MAP), .roles = DEVICES},
+	{IOCTL(IOMMU_IOAS_UNMAP), .roles = DEVICES},
+	{IOCTL(VFIO_IOMMU_UNMAP_DMA), .roles = DEVICES},
+	{CALL(readlink), .roles = MAIN},   /* sysfs */
+	{CALL(getdents64), .roles = MAIN}, /* idem */
 
 	/* The terminal is restored by whichever thread a fatal signal finds. */
 	{IOCTL(TCGETS), .roles = ALL},
@@ -90,7 +122,8 @@ static const struct rule rules[] = {
 	{CALL(newfstatat), .roles = MAIN},
 	{CALL(statx), .roles = MAIN},
 	{CALL(lseek), .roles = MAIN},
-	{CALL(pread64), .roles = MAIN},
+	{CALL(pread64), .roles = DEVICES}, /* registers of assigned devices; disk images */
+	{CALL(pwrite64), .roles = DEVICES},
 	{CALL(flock), .roles = MAIN},
 	{CALL(fcntl), .roles = MAIN}, /* locks of disk images */
 	{IOCTL(BLKGETSIZE64), .roles = MAIN},
@@ -116,7 +149,7 @@ static const struct rule rules[] = {
 	{CALL_IF(io_uring_register, 2, UINT32_MAX, IORING_REGISTER_ENABLE_RINGS),
 	 .roles = LOOP},
 	{CALL(io_uring_enter), .roles = LOOP},
-	{CALL(eventfd2), .roles = MAIN},
+	{CALL(eventfd2), .roles = DEVICES}, /* of an interrupt the guest turns on */
 	{CALL(signalfd4), .roles = MAIN},
 	{CALL(timerfd_create), .roles = MAIN},
 	{CALL(timerfd_settime), .roles = MAIN},

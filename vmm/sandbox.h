@@ -12,9 +12,10 @@
 struct err;
 
 enum sandbox_role {
-	SANDBOX_MAIN, /* waits, takes down, builds anew */
-	SANDBOX_LOOP, /* serves the devices */
-	SANDBOX_VCPU, /* runs the guest */
+	SANDBOX_MAIN,	      /* waits, takes down, builds anew */
+	SANDBOX_LOOP,	      /* serves the devices */
+	SANDBOX_VCPU,	      /* runs the guest */
+	SANDBOX_VCPU_DEVICES, /* idem, with devices of the host, whose registers it serves */
 };
 
 /**

@@ -375,7 +375,7 @@ static void *vcpu_thread(void *argument)
 	sigaddset(&kick, kick_signal());
 	pthread_sigmask(SIG_UNBLOCK, &kick, NULL);
 
-	if (sandbox_enter(SANDBOX_VCPU, vcpu->env->sandbox, &err)) {
+	if (sandbox_enter(vcpu->env->role, vcpu->env->sandbox, &err)) {
 		vcpu_end(vcpu, VCPU_FAILED, err.text);
 		return NULL;
 	}

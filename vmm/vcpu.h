@@ -35,6 +35,7 @@ struct vcpu_env {
 	struct guest_memory *memory;
 	const struct guest_type_ops *type;
 	enum sandbox_mode sandbox;
+	enum sandbox_role role; /* of vCPU threads */
 	struct log *log;
 	/* On the vCPU's thread, once, unless it was told to stop. */
 	void (*ended)(void *machine, enum vcpu_end end, const char *reason);

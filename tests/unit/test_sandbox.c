@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/kvm.h>
+#include <linux/vfio.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -239,9 +240,24 @@ static void act_terminal(void)
 	tcgetpgrp(-1);
 }
 
+static void act_set_irqs(void)
+{
+	syscall(SYS_ioctl, -1, VFIO_DEVICE_SET_IRQS, 0);
+}
+
+static void act_bind(void)
+{
+	syscall(SYS_ioctl, -1, VFIO_DEVICE_BIND_IOMMUFD, 0);
+}
+
+static void act_write_register(void)
+{
+	(void)!pwrite(-1, NULL, 0, 0);
+}
+
 START_TEST(test_every_role_may_do_the_everyday)
 {
-	for (enum sandbox_role role = SANDBOX_MAIN; role <= SANDBOX_VCPU; role++) {
+	for (enum sandbox_role role = SANDBOX_MAIN; role <= SANDBOX_VCPU_DEVICES; role++) {
 		expect_allowed(role, act_nothing);
 		expect_allowed(role, act_everyday);
 		expect_allowed(role, act_terminal);
@@ -260,7 +276,7 @@ END_TEST
 
 START_TEST(test_no_role_may_do_what_alcove_never_does)
 {
-	for (enum sandbox_role role = SANDBOX_MAIN; role <= SANDBOX_VCPU; role++) {
+	for (enum sandbox_role role = SANDBOX_MAIN; role <= SANDBOX_VCPU_DEVICES; role++) {
 		expect_forbidden(role, act_socket, "socket");
 		expect_forbidden(role, act_execute, "execve");
 		expect_forbidden(role, act_signal_others, "tgkill");
@@ -276,9 +292,16 @@ START_TEST(test_roles_differ)
 	static const struct {
 		void (*act)(void);
 		const char *call;
-		bool may[3]; /* by role */
+		bool may[4]; /* by role */
 	} cases[] = {
-		{act_run, "ioctl", {[SANDBOX_MAIN] = true, [SANDBOX_VCPU] = true}},
+		{act_run,
+		 "ioctl",
+		 {[SANDBOX_MAIN] = true, [SANDBOX_VCPU] = true, [SANDBOX_VCPU_DEVICES] = true}},
+		{act_set_irqs, "ioctl", {[SANDBOX_MAIN] = true, [SANDBOX_VCPU_DEVICES] = true}},
+		{act_write_register,
+		 "pwrite64",
+		 {[SANDBOX_MAIN] = true, [SANDBOX_VCPU_DEVICES] = true}},
+		{act_bind, "ioctl", {[SANDBOX_MAIN] = true}},
 		{act_create_vm, "ioctl", {[SANDBOX_MAIN] = true}},
 		{act_open, "openat", {[SANDBOX_MAIN] = true}},
 		{act_io_uring,
@@ -287,7 +310,8 @@ START_TEST(test_roles_differ)
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		for (enum sandbox_role role = SANDBOX_MAIN; role <= SANDBOX_VCPU; role++) {
+		for (enum sandbox_role role = SANDBOX_MAIN; role <= SANDBOX_VCPU_DEVICES;
+		     role++) {
 			if (cases[i].may[role])
 				expect_allowed(role, cases[i].act);
 			else
