@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "vmm/args.h"
+#include "vmm/device_command.h"
 #include "vmm/err.h"
 #include "vmm/host.h"
 #include "vmm/machine.h"
@@ -45,6 +46,13 @@ static const struct command commands[] = {
 		.help = "Run tests of virtual machines, report in KTAP",
 		.print_help = suite_print_help,
 		.run = suite_command,
+	},
+	{
+		.name = "device",
+		.synopsis = "list | bind ADDRESS... | unbind ADDRESS...",
+		.help = "List devices of the host, get them ready for guests and back",
+		.print_help = device_print_help,
+		.run = device_command,
 	},
 	{
 		.name = "help",
