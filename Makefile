@@ -58,7 +58,8 @@ SRC := $(filter-out vmm/main.c,$(wildcard vmm/*.c memory/*.c devices/*.c boot/*.
 FAKE_SRC := $(wildcard tests/fake/*.c)
 UNIT_SRC := $(wildcard tests/unit/test_*.c)
 FAULT_SRC := $(wildcard tests/fault/fault_*.c)
-CONFORMANCE_SRC := tests/lab/conformance.c tests/lab/bench.c tests/lab/subject.c
+CONFORMANCE_SRC := $(wildcard tests/lab/conformance*.c)
+CONFORMANCE_PARTS := tests/lab/bench.c tests/lab/plug.c tests/lab/subject.c
 FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
 BENCH_SRC := $(wildcard tests/bench/bench_*.c)
 HEADERS := $(wildcard vmm/*.h memory/*.h devices/*.h boot/*.h tests/fake/*.h)
@@ -96,7 +97,7 @@ $O/fault/%: $O/tests/fault/%.o $O/libfake.a $O/libalcove.a
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS) $(shell $(PKG_CONFIG) --libs $(TEST_PACKAGES))
 
-$O/lab/conformance: $(CONFORMANCE_SRC:%.c=$O/%.o) $O/libfake.a $O/libalcove.a
+$O/lab/%: $O/tests/lab/%.o $(CONFORMANCE_PARTS:%.c=$O/%.o) $O/libfake.a $O/libalcove.a
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
@@ -170,7 +171,7 @@ fuzz-smoke: fuzz
 
 # One line per source; the same flags as the debug build.
 TIDY_SRC := $(SRC) $(wildcard vmm/main.c) $(FAKE_SRC) $(UNIT_SRC) $(FAULT_SRC) \
-	$(CONFORMANCE_SRC) $(FUZZ_SRC) $(BENCH_SRC) tests/model/arcs.c
+	$(CONFORMANCE_SRC) $(CONFORMANCE_PARTS) $(FUZZ_SRC) $(BENCH_SRC) tests/model/arcs.c
 
 compile_commands.json: Makefile $(TIDY_SRC)
 	@{ sep='['; for f in $(TIDY_SRC); do \

@@ -263,6 +263,7 @@ struct fake *fake_new(void)
 		.gpa_bits = 40,
 		.tsc_khz = 2000000,
 		.iova_end = UINT64_C(1) << 48,
+		.iova_alignment = GRANULE_BYTES,
 		.iova_reserved = {.start = 0xfee00000, .end = 0xfef00000},
 	};
 	fake->now_ns = UINT64_C(1000000000);

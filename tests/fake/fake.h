@@ -29,6 +29,7 @@ struct fake_traits {
 	uint64_t ns_per_look;
 	bool no_iommu;		    /* no /dev/iommu */
 	uint64_t iova_end;	    /* of devices; 2^48 unless told */
+	uint64_t iova_alignment;    /* idem; 4 KiB unless told */
 	struct range iova_reserved; /* by devices; 0xfee00000..0xfeefffff unless told */
 	uint64_t memlock_bytes;	    /* RLIMIT_MEMLOCK; 0: none */
 	uint64_t unmapped_too_much; /* bytes: the next unmap says so */

@@ -168,6 +168,14 @@ static int fake_allow_iovas(struct host *host, int iommu, uint32_t id,
 	return 0;
 }
 
+/* Of areas: that of the devices, and 4 KiB where areas can be cut. */
+static uint64_t ioas_alignment(const struct fake *fake, const struct fake_ioas *ioas)
+{
+	if (ioas->has_small_pages)
+		return GRANULE_BYTES;
+	return ioas->n_devices ? fake->traits.iova_alignment : 1;
+}
+
 static int fake_get_iova_ranges(struct host *host, int iommu, uint32_t id,
 				struct range *ret_iovas, size_t *n, uint64_t *ret_alignment)
 {
@@ -175,18 +183,21 @@ static int fake_get_iova_ranges(struct host *host, int iommu, uint32_t id,
 	WITH_LOCK(&fake->lock);
 	struct fake_ioas *ioas = ioas_get(fake, iommu, id);
 	const struct fake_traits *traits = &fake->traits;
-	struct range ranges[] = {{.start = 0, .end = UINT64_MAX},
-				 {.start = traits->iova_reserved.end, .end = traits->iova_end}};
-	size_t n_ranges = 1, room = *n;
+	const struct range free[] = {
+		{.start = 0, .end = traits->iova_reserved.start},
+		{.start = traits->iova_reserved.end, .end = traits->iova_end}};
+	struct range ranges[ARRAY_SIZE(free)] = {{.start = 0, .end = UINT64_MAX}};
+	size_t n_ranges = 0, room = *n;
 
 	if (!ioas)
 		return -ENOENT;
-	if (ioas->n_devices) {
-		ranges[0].end = traits->iova_reserved.start;
-		n_ranges = 2;
+	for (size_t i = 0; i < ARRAY_SIZE(free) && ioas->n_devices; i++) {
+		if (!range_is_empty(free[i]))
+			ranges[n_ranges++] = free[i];
 	}
+	n_ranges = ioas->n_devices ? n_ranges : 1;
 	*n = n_ranges;
-	*ret_alignment = ioas->n_devices || ioas->has_small_pages ? GRANULE_BYTES : 1;
+	*ret_alignment = ioas_alignment(fake, ioas);
 	if (n_ranges > room)
 		return -EMSGSIZE;
 	memcpy(ret_iovas, ranges, n_ranges * sizeof(ranges[0]));
@@ -249,7 +260,7 @@ static int area_pin(struct fake *fake, struct fake_area *area)
 static int area_check(const struct fake *fake, const struct fake_ioas *ioas, uint64_t hva,
 		      struct range iova)
 {
-	uint64_t alignment = ioas->n_devices || ioas->has_small_pages ? GRANULE_BYTES : 1;
+	uint64_t alignment = ioas_alignment(fake, ioas);
 	size_t next;
 
 	if (iova.start >= iova.end || !is_aligned(range_size(iova), alignment) ||
@@ -273,6 +284,8 @@ static int fake_map(struct host *host, int iommu, uint32_t id, void *hva, struct
 
 	if (!ioas)
 		return -ENOENT;
+	if (iova.start == UINT64_MAX)
+		return -EOVERFLOW;
 	ret = area_check(fake, ioas, area.hva, iova);
 	if (!ret && ioas->n_devices)
 		ret = area_pin(fake, &area);
@@ -383,8 +396,8 @@ static int fake_compat_unmap(struct host *host, int iommu, struct range iova,
 	}
 	if (!ioas)
 		return -ENODEV;
-	/* Also for an empty range, which is refused after that. */
-	if (ioas->has_small_pages && iova.start <= iova.end) {
+	/* Also for a range that makes no sense, which is refused after that. */
+	if (ioas->has_small_pages) {
 		ret = area_cut(ioas, iova.end);
 		if (!ret)
 			ret = area_cut(ioas, iova.start);
