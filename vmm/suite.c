@@ -16,13 +16,11 @@
 #include "vmm/nearest.h"
 #include "vmm/range.h"
 #include "vmm/suite_run.h"
-#include "vmm/value.h"
 
 enum {
 	CASE_NAME_MAX_BYTES = 240, /* and ".log" */
 	FILES_MAX = 1024,
 	LOG_TAIL_MAX_BYTES = 1500,
-	TRIES_MAX = 10,
 };
 
 /* One file of the suite, which holds one or more cases. */
@@ -35,7 +33,6 @@ struct suite {
 	struct suite_env env;
 	const char *log_dir;
 	const char *wanted_case; /* NULL: all */
-	unsigned int n_tries;	 /* for each case; one, unless the host is known to be flaky */
 	bool lists;
 	bool helps;
 	struct planned_file *files[FILES_MAX];
@@ -122,8 +119,7 @@ static int suite_takes_value(const char *name, struct err *err)
 		const char *name;
 		int takes_value;
 	} options[] = {
-		{"case", 1}, {"log-dir", 1}, {"tries", 1},
-		{"list", 0}, {"help", 0},    {"program", 1},
+		{"case", 1}, {"log-dir", 1}, {"list", 0}, {"help", 0}, {"program", 1},
 	};
 	struct nearest nearest;
 
@@ -155,9 +151,6 @@ static int suite_read_arguments(struct suite *suite, char **argv, struct err *er
 			suite->wanted_case = arg.value;
 		else if (!strcmp(arg.name, "log-dir"))
 			suite->log_dir = arg.value;
-		else if (!strcmp(arg.name, "tries"))
-			result =
-				value_parse_uint(arg.value, 1, TRIES_MAX, &suite->n_tries, err);
 		else if (!strcmp(arg.name, "program"))
 			suite->env.program = arg.value;
 		else if (!strcmp(arg.name, "list"))
@@ -294,14 +287,6 @@ static int case_run(struct suite *suite, const struct planned_file *planned,
 		return -ENOMEM;
 
 	verdict = suite_run(&suite->env, &planned->file, suite_case, log_path, &reason);
-	/* Every failure is told, also when a later try makes up for it. */
-	for (unsigned int n = 1; verdict == SUITE_FAILED && n < suite->n_tries; n++) {
-		printf("# %s: try %u of %u failed\n", name, n, suite->n_tries);
-		failure_print(planned, suite_case, log_path, &reason);
-		fflush(stdout);
-		reason = (struct err){0};
-		verdict = suite_run(&suite->env, &planned->file, suite_case, log_path, &reason);
-	}
 	suite->n_done++;
 	if (verdict == SUITE_PASSED) {
 		printf("ok %u %s\n", suite->n_done, name);
@@ -416,8 +401,6 @@ void suite_print_help(FILE *out)
 	      "  --case=NAME     Only the cases of that name, such as cpus=2,hw=fdt\n"
 	      "  --list          Print the names of the tests instead\n"
 	      "  --log-dir=DIR   Where logs go (default build/test-logs)\n"
-	      "  --tries=N       Run a case that fails again, up to N times in all (default "
-	      "1)\n"
 	      "  --program=FILE  Test this program instead of alcove itself\n",
 	      out);
 }
@@ -430,7 +413,6 @@ int suite_command(char **argv)
 
 	if (!suite)
 		return EXIT_STATUS_INTERNAL;
-	suite->n_tries = 1;
 	suite->log_dir = "build/test-logs";
 	result = suite_read_arguments(suite, argv, &err);
 	if (result == 0 && !suite->helps)

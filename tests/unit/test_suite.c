@@ -111,21 +111,6 @@ START_TEST(test_case_without_expectations_wants_status_0)
 }
 END_TEST
 
-START_TEST(test_failed_try_is_told_and_made_up_for)
-{
-	/* What a try leaves behind, the next one of the same suite finds. */
-	const char *text = "[fake]\nmark=$PPID.tried; mark=/tmp/alcove-${mark}; "
-			   "if [ -e $mark ]; then rm $mark; exit 0; fi; : >$mark; exit 3\n";
-
-	ck_assert_int_eq(run_suite(text, "--tries=2"), 0);
-	ck_assert_ptr_nonnull(strstr(report, "# x.conf: try 1 of 2 failed\n"));
-	ck_assert_ptr_nonnull(strstr(report, "# exit status 3 instead of 0\n"));
-	ck_assert_ptr_nonnull(strstr(report, "\nok 1 x.conf\n"));
-	ck_assert_int_eq(run_suite("[fake]\nexit 3\n", "--tries=2"), 1);
-	ck_assert_ptr_nonnull(strstr(report, "\nnot ok 1 x.conf\n"));
-}
-END_TEST
-
 START_TEST(test_console_patterns_have_an_order)
 {
 	expect_failure("[fake]\necho b; echo a\n[expect]\nconsole = a\nconsole = b\n",
@@ -452,7 +437,6 @@ int main(void)
 	const TTest *tests[] = {
 		test_case_passes_with_what_it_expects,
 		test_case_without_expectations_wants_status_0,
-		test_failed_try_is_told_and_made_up_for,
 		test_console_patterns_have_an_order,
 		test_unfinished_line_is_judged_at_the_end,
 		test_forbidden_line_ends_the_case_at_once,
