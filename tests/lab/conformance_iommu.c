@@ -17,169 +17,8 @@
 
 #include "memory/memory.h"
 #include "tests/fault/random.h"
-#include "tests/lab/bench.h"
-#include "tests/lab/plug.h"
+#include "tests/lab/desk.h"
 #include "vmm/err.h"
-
-enum { PAGES = 16 };
-
-/* An IOAS, a device and some memory of a memfd. */
-struct desk {
-	struct plug *plug;
-	struct host *host;
-	const char *name;
-	int iommu;
-	uint32_t ioas;
-	int file;
-	char *hva;
-};
-
-static uint64_t value_of(uint64_t page)
-{
-	return UINT64_C(0x5a5a0000) + page;
-}
-
-static void desk_start(struct desk *desk, struct plug *plug, const char *name)
-{
-	void *hva;
-
-	*desk = (struct desk){.plug = plug, .host = plug->host, .name = name};
-	desk->iommu = host_iommu_open(desk->host);
-	ASSERT(desk->iommu >= 0);
-	ASSERT(host_iommu_ioas_alloc(desk->host, desk->iommu, &desk->ioas) == 0);
-	desk->file = host_mem_create(desk->host, (PAGES + 1) * PAGE);
-	ASSERT(host_mem_map(desk->host, desk->file, 0, (PAGES + 1) * PAGE, &hva) == 0);
-	desk->hva = hva;
-	for (uint64_t page = 0; page <= PAGES; page++)
-		*(uint64_t *)(void *)(desk->hva + page * PAGE) = value_of(page);
-	plug_add_device(plug, desk->iommu);
-	plug->scratch_iova = PLUG_IOVA - PAGE;
-	plug->scratch = (uint64_t *)(void *)(desk->hva + PAGES * PAGE);
-}
-
-static void desk_end(struct desk *desk)
-{
-	host_device_detach_ioas(desk->host, desk->plug->device);
-	plug_remove_device(desk->plug);
-	say(desk->name, "destroy", host_iommu_destroy(desk->host, desk->iommu, desk->ioas));
-	say(desk->name, "destroy again",
-	    host_iommu_destroy(desk->host, desk->iommu, desk->ioas));
-	host_close(desk->host, desk->iommu);
-	host_mem_unmap(desk->host, desk->hva, (PAGES + 1) * PAGE);
-	host_close(desk->host, desk->file);
-}
-
-static void attach(struct desk *desk)
-{
-	say(desk->name, "attach",
-	    host_device_attach_ioas(desk->host, desk->plug->device, desk->ioas));
-}
-
-static struct range iova_of(uint64_t first, uint64_t end)
-{
-	return (struct range){.start = PLUG_IOVA + first * PAGE, .end = PLUG_IOVA + end * PAGE};
-}
-
-/* Pages of the desk's memory, at their own places. */
-static void map(struct desk *desk, uint64_t first, uint64_t end)
-{
-	int ret = host_iommu_ioas_map(desk->host, desk->iommu, desk->ioas,
-				      desk->hva + first * PAGE, iova_of(first, end));
-
-	printf("%s: map [%ju, %ju)", desk->name, (uintmax_t)first, (uintmax_t)end);
-	say("", "", ret);
-}
-
-static void map_scratch(struct desk *desk)
-{
-	struct range iova = {.start = desk->plug->scratch_iova, .end = PLUG_IOVA};
-
-	say(desk->name, "map scratch",
-	    host_iommu_ioas_map(desk->host, desk->iommu, desk->ioas, desk->hva + PAGES * PAGE,
-				iova));
-}
-
-static int unmap(struct desk *desk, uint64_t first, uint64_t end)
-{
-	uint64_t bytes = 0;
-	int ret = host_iommu_ioas_unmap(desk->host, desk->iommu, desk->ioas,
-					iova_of(first, end), &bytes);
-
-	printf("%s: unmap [%ju, %ju) 0x%jx", desk->name, (uintmax_t)first, (uintmax_t)end,
-	       (uintmax_t)bytes);
-	say("", "", ret);
-	return ret;
-}
-
-static void cut(struct desk *desk, uint64_t first, uint64_t end)
-{
-	uint64_t bytes = 0;
-	int ret = host_iommu_compat_unmap(desk->host, desk->iommu, iova_of(first, end), &bytes);
-
-	printf("%s: cut [%ju, %ju) 0x%jx", desk->name, (uintmax_t)first, (uintmax_t)end,
-	       (uintmax_t)bytes);
-	say("", "", ret);
-}
-
-static void set_huge(struct desk *desk, uint64_t value)
-{
-	printf("%s: huge pages %ju", desk->name, (uintmax_t)value);
-	say("", "",
-	    host_iommu_set_option(desk->host, desk->iommu, desk->ioas, IOMMU_OPTION_HUGE_PAGES,
-				  value));
-}
-
-static void set_compat(struct desk *desk)
-{
-	say(desk->name, "compat",
-	    host_iommu_compat_set_ioas(desk->host, desk->iommu, desk->ioas));
-}
-
-static void show_ranges(struct desk *desk)
-{
-	struct range ranges[16];
-	uint64_t alignment = 0;
-	size_t n = ARRAY_SIZE(ranges);
-	int ret = host_iommu_ioas_get_iova_ranges(desk->host, desk->iommu, desk->ioas, ranges,
-						  &n, &alignment);
-
-	say(desk->name, "ranges", ret);
-	printf("%s: %zu ranges, alignment %ju\n", desk->name, n, (uintmax_t)alignment);
-	for (size_t i = 0; i < n && !ret; i++)
-		printf("%s: 0x%jx 0x%jx\n", desk->name, (uintmax_t)ranges[i].start,
-		       (uintmax_t)ranges[i].end);
-	n = 0;
-	ret = host_iommu_ioas_get_iova_ranges(desk->host, desk->iommu, desk->ioas, NULL, &n,
-					      &alignment);
-	printf("%s: %zu ranges", desk->name, n);
-	say("", "", ret);
-}
-
-static void look_device(struct desk *desk)
-{
-	printf("%s: device:", desk->name);
-	for (uint64_t page = 0; page < PAGES; page++)
-		printf(" %d", plug_reaches(desk->plug, PLUG_IOVA + page * PAGE,
-					   desk->hva + page * PAGE, value_of(page)));
-	printf("\n");
-}
-
-/* Where areas begin, and their lengths; they are gone then. */
-static void tell_areas(struct desk *desk)
-{
-	for (uint64_t first = 0; first < PAGES; first++) {
-		for (uint64_t end = first + 1; end <= PAGES; end++) {
-			uint64_t bytes;
-
-			if (host_iommu_ioas_unmap(desk->host, desk->iommu, desk->ioas,
-						  iova_of(first, end), &bytes))
-				continue;
-			printf("%s: area [%ju, %ju) 0x%jx\n", desk->name, (uintmax_t)first,
-			       (uintmax_t)end, (uintmax_t)bytes);
-			break;
-		}
-	}
-}
 
 /* --- Sequences --- */
 
@@ -199,32 +38,32 @@ static void options(struct plug *plug, const char *name)
 	    host_iommu_set_option(desk.host, desk.iommu, desk.ioas, 99, 0));
 	say(name, "no such object",
 	    host_iommu_set_option(desk.host, desk.iommu, 99, IOMMU_OPTION_HUGE_PAGES, 0));
-	set_huge(&desk, 2);
+	desk_set_huge(&desk, 2);
 	for (size_t i = 0; i < ARRAY_SIZE(allowed); i++)
 		say(name, "allow",
 		    host_iommu_ioas_allow_iovas(desk.host, desk.iommu, desk.ioas, allowed[i],
 						2));
-	show_ranges(&desk);
+	desk_show_ranges(&desk);
 	/* What was allowed last cannot be mapped. */
-	attach(&desk);
+	desk_attach(&desk);
 	say(name, "allow",
 	    host_iommu_ioas_allow_iovas(desk.host, desk.iommu, desk.ioas, allowed[0], 2));
-	set_huge(&desk, 0);
-	set_huge(&desk, 1);
-	map(&desk, 0, 1);
-	set_huge(&desk, 0);
-	show_ranges(&desk);
-	attach(&desk);
-	show_ranges(&desk);
-	set_huge(&desk, 0);
-	set_huge(&desk, 1);
-	set_huge(&desk, 0);
+	desk_set_huge(&desk, 0);
+	desk_set_huge(&desk, 1);
+	desk_map(&desk, 0, 1);
+	desk_set_huge(&desk, 0);
+	desk_show_ranges(&desk);
+	desk_attach(&desk);
+	desk_show_ranges(&desk);
+	desk_set_huge(&desk, 0);
+	desk_set_huge(&desk, 1);
+	desk_set_huge(&desk, 0);
 	say(name, "allow",
 	    host_iommu_ioas_allow_iovas(desk.host, desk.iommu, desk.ioas, allowed[4], 2));
 	say(name, "busy", host_iommu_destroy(desk.host, desk.iommu, desk.ioas));
-	unmap(&desk, 0, 1);
-	set_huge(&desk, 0);
-	show_ranges(&desk);
+	desk_unmap(&desk, 0, 1);
+	desk_set_huge(&desk, 0);
+	desk_show_ranges(&desk);
 	desk_end(&desk);
 }
 
@@ -233,18 +72,18 @@ static void large_option(struct plug *plug, const char *name)
 	struct desk desk;
 
 	desk_start(&desk, plug, name);
-	set_compat(&desk);
-	attach(&desk);
-	map(&desk, 0, 8);
+	desk_set_compat(&desk);
+	desk_attach(&desk);
+	desk_map(&desk, 0, 8);
 	/* Large pages: not while something is mapped, and nothing is cut. */
-	set_huge(&desk, 0);
-	cut(&desk, 2, 3);
-	cut(&desk, 8, 12);
-	cut(&desk, 0, 8);
-	set_huge(&desk, 0);
-	map(&desk, 0, 8);
-	cut(&desk, 2, 3);
-	tell_areas(&desk);
+	desk_set_huge(&desk, 0);
+	desk_cut(&desk, 2, 3);
+	desk_cut(&desk, 8, 12);
+	desk_cut(&desk, 0, 8);
+	desk_set_huge(&desk, 0);
+	desk_map(&desk, 0, 8);
+	desk_cut(&desk, 2, 3);
+	desk_tell_areas(&desk);
 	desk_end(&desk);
 }
 
@@ -263,30 +102,30 @@ static void mapping(struct plug *plug, const char *name)
 	struct desk desk;
 
 	desk_start(&desk, plug, name);
-	set_huge(&desk, 0);
+	desk_set_huge(&desk, 0);
 	for (int has_device = 0; has_device < 2; has_device++) {
 		if (has_device)
-			attach(&desk);
+			desk_attach(&desk);
 		for (size_t i = 0; i < ARRAY_SIZE(ranges); i++)
 			say(name, "map",
 			    host_iommu_ioas_map(desk.host, desk.iommu, desk.ioas, desk.hva,
 						(struct range){.start = ranges[i].start,
 							       .end = ranges[i].end}));
 		say(name, "no such IOAS",
-		    host_iommu_ioas_map(desk.host, desk.iommu, 99, desk.hva, iova_of(0, 1)));
+		    host_iommu_ioas_map(desk.host, desk.iommu, 99, desk.hva, desk_iova(0, 1)));
 		say(name, "unaligned memory",
 		    host_iommu_ioas_map(desk.host, desk.iommu, desk.ioas, desk.hva + 8,
-					iova_of(0, 1)));
-		unmap(&desk, 0, 16);
-		map(&desk, 2, 4);
-		map(&desk, 2, 4);
-		map(&desk, 3, 5);
-		map(&desk, 1, 3);
-		map(&desk, 0, 16);
-		map(&desk, 4, 6);
-		map(&desk, 0, 2);
-		tell_areas(&desk);
-		unmap(&desk, 0, 0);
+					desk_iova(0, 1)));
+		desk_unmap(&desk, 0, 16);
+		desk_map(&desk, 2, 4);
+		desk_map(&desk, 2, 4);
+		desk_map(&desk, 3, 5);
+		desk_map(&desk, 1, 3);
+		desk_map(&desk, 0, 16);
+		desk_map(&desk, 4, 6);
+		desk_map(&desk, 0, 2);
+		desk_tell_areas(&desk);
+		desk_unmap(&desk, 0, 0);
 	}
 	desk_end(&desk);
 }
@@ -298,19 +137,19 @@ static void lazy(struct plug *plug, const char *name)
 	struct desk desk;
 
 	desk_start(&desk, plug, name);
-	map_scratch(&desk);
-	map(&desk, 0, 2);
+	desk_map_scratch(&desk);
+	desk_map(&desk, 0, 2);
 	say(name, "map nothing",
-	    host_iommu_ioas_map(desk.host, desk.iommu, desk.ioas, hole, iova_of(2, 3)));
-	map(&desk, 3, 4);
-	attach(&desk);
-	unmap(&desk, 2, 3);
-	attach(&desk);
-	look_device(&desk);
+	    host_iommu_ioas_map(desk.host, desk.iommu, desk.ioas, hole, desk_iova(2, 3)));
+	desk_map(&desk, 3, 4);
+	desk_attach(&desk);
+	desk_unmap(&desk, 2, 3);
+	desk_attach(&desk);
+	desk_look(&desk);
 	say(name, "map nothing",
-	    host_iommu_ioas_map(desk.host, desk.iommu, desk.ioas, hole, iova_of(2, 3)));
-	map(&desk, 2, 3);
-	tell_areas(&desk);
+	    host_iommu_ioas_map(desk.host, desk.iommu, desk.ioas, hole, desk_iova(2, 3)));
+	desk_map(&desk, 2, 3);
+	desk_tell_areas(&desk);
 	desk_end(&desk);
 	munmap(hole, PAGE);
 }
@@ -320,21 +159,21 @@ static void unmapping(struct plug *plug, const char *name)
 	struct desk desk;
 
 	desk_start(&desk, plug, name);
-	set_huge(&desk, 0);
-	attach(&desk);
-	for (uint64_t page = 0; page < PAGES; page += 4)
-		map(&desk, page, page + 3);
-	unmap(&desk, 1, 2);
-	unmap(&desk, 0, 2);
-	unmap(&desk, 1, 3);
-	unmap(&desk, 3, 4);
+	desk_set_huge(&desk, 0);
+	desk_attach(&desk);
+	for (uint64_t page = 0; page < DESK_PAGES; page += 4)
+		desk_map(&desk, page, page + 3);
+	desk_unmap(&desk, 1, 2);
+	desk_unmap(&desk, 0, 2);
+	desk_unmap(&desk, 1, 3);
+	desk_unmap(&desk, 3, 4);
 	/* Two go, the third is in the way. */
-	unmap(&desk, 0, 10);
-	unmap(&desk, 0, 8);
-	unmap(&desk, 7, 16);
-	unmap(&desk, 0, 16);
-	map(&desk, 0, 16);
-	unmap(&desk, 0, 16);
+	desk_unmap(&desk, 0, 10);
+	desk_unmap(&desk, 0, 8);
+	desk_unmap(&desk, 7, 16);
+	desk_unmap(&desk, 0, 16);
+	desk_map(&desk, 0, 16);
+	desk_unmap(&desk, 0, 16);
 	desk_end(&desk);
 }
 
@@ -343,28 +182,28 @@ static void cutting(struct plug *plug, const char *name)
 	struct desk desk;
 
 	desk_start(&desk, plug, name);
-	cut(&desk, 0, 1);
-	set_huge(&desk, 0);
-	set_compat(&desk);
-	cut(&desk, 0, 1);
-	attach(&desk);
-	map_scratch(&desk);
-	map(&desk, 0, 16);
-	cut(&desk, 5, 6);
-	cut(&desk, 5, 6);
-	look_device(&desk);
+	desk_cut(&desk, 0, 1);
+	desk_set_huge(&desk, 0);
+	desk_set_compat(&desk);
+	desk_cut(&desk, 0, 1);
+	desk_attach(&desk);
+	desk_map_scratch(&desk);
+	desk_map(&desk, 0, 16);
+	desk_cut(&desk, 5, 6);
+	desk_cut(&desk, 5, 6);
+	desk_look(&desk);
 	/* Over a hole, at both ends, at an area's end, in two areas. */
-	cut(&desk, 4, 8);
-	cut(&desk, 0, 1);
-	cut(&desk, 15, 16);
-	cut(&desk, 3, 4);
-	cut(&desk, 2, 10);
-	cut(&desk, 13, 13);
-	cut(&desk, 14, 13);
-	map(&desk, 4, 8);
-	map(&desk, 15, 16);
-	look_device(&desk);
-	tell_areas(&desk);
+	desk_cut(&desk, 4, 8);
+	desk_cut(&desk, 0, 1);
+	desk_cut(&desk, 15, 16);
+	desk_cut(&desk, 3, 4);
+	desk_cut(&desk, 2, 10);
+	desk_cut(&desk, 13, 13);
+	desk_cut(&desk, 14, 13);
+	desk_map(&desk, 4, 8);
+	desk_map(&desk, 15, 16);
+	desk_look(&desk);
+	desk_tell_areas(&desk);
 	desk_end(&desk);
 }
 
@@ -373,15 +212,15 @@ static void cutting_unattached(struct plug *plug, const char *name)
 	struct desk desk;
 
 	desk_start(&desk, plug, name);
-	set_huge(&desk, 0);
-	set_compat(&desk);
-	map(&desk, 0, 16);
-	cut(&desk, 5, 6);
-	cut(&desk, 4, 8);
-	cut(&desk, 12, 16);
-	set_huge(&desk, 1);
-	cut(&desk, 9, 10);
-	tell_areas(&desk);
+	desk_set_huge(&desk, 0);
+	desk_set_compat(&desk);
+	desk_map(&desk, 0, 16);
+	desk_cut(&desk, 5, 6);
+	desk_cut(&desk, 4, 8);
+	desk_cut(&desk, 12, 16);
+	desk_set_huge(&desk, 1);
+	desk_cut(&desk, 9, 10);
+	desk_tell_areas(&desk);
 	desk_end(&desk);
 }
 
@@ -396,25 +235,25 @@ static void pins(struct plug *plug, const char *name)
 	void *hva;
 
 	desk_start(&desk, plug, name);
-	set_huge(&desk, 0);
-	set_compat(&desk);
-	attach(&desk);
+	desk_set_huge(&desk, 0);
+	desk_set_compat(&desk);
+	desk_attach(&desk);
 	say(name, "file", file);
 	if (file >= 0) {
 		ASSERT(host_mem_map(host, file, 0, 4 * PAGE, &hva) == 0);
 		say(name, "map",
-		    host_iommu_ioas_map(host, desk.iommu, desk.ioas, hva, iova_of(0, 4)));
+		    host_iommu_ioas_map(host, desk.iommu, desk.ioas, hva, desk_iova(0, 4)));
 		set_file(&bench, 0, PAGE, PRIVATE);
 		set_file(&bench, PAGE, 4 * PAGE, PRIVATE);
-		cut(&desk, 0, 2);
+		desk_cut(&desk, 0, 2);
 		set_file(&bench, 0, 4 * PAGE, PRIVATE);
 		set_file(&bench, 0, 2 * PAGE, PRIVATE);
 		say(name, "map private",
-		    host_iommu_ioas_map(host, desk.iommu, desk.ioas, hva, iova_of(0, 2)));
+		    host_iommu_ioas_map(host, desk.iommu, desk.ioas, hva, desk_iova(0, 2)));
 		set_file(&bench, 0, 2 * PAGE, 0);
 		say(name, "map shared",
-		    host_iommu_ioas_map(host, desk.iommu, desk.ioas, hva, iova_of(0, 2)));
-		tell_areas(&desk);
+		    host_iommu_ioas_map(host, desk.iommu, desk.ioas, hva, desk_iova(0, 2)));
+		desk_tell_areas(&desk);
 		set_file(&bench, 0, 4 * PAGE, PRIVATE);
 		host_mem_unmap(host, hva, 4 * PAGE);
 		host_close(host, file);
@@ -431,25 +270,25 @@ static void chance(struct plug *plug, const char *name)
 	struct desk desk;
 
 	desk_start(&desk, plug, name);
-	set_huge(&desk, 0);
-	set_compat(&desk);
-	attach(&desk);
+	desk_set_huge(&desk, 0);
+	desk_set_compat(&desk);
+	desk_attach(&desk);
 	for (uint64_t i = 0; i < STEPS; i++) {
-		uint64_t first = random_below(&random, PAGES);
-		uint64_t end = first + random_below(&random, PAGES - first + 1);
+		uint64_t first = random_below(&random, DESK_PAGES);
+		uint64_t end = first + random_below(&random, DESK_PAGES - first + 1);
 
 		switch (random_below(&random, 4)) {
 		case 0:
-			unmap(&desk, first, end);
+			desk_unmap(&desk, first, end);
 			break;
 		case 1:
-			cut(&desk, first, end);
+			desk_cut(&desk, first, end);
 			break;
 		default:
-			map(&desk, first, end);
+			desk_map(&desk, first, end);
 		}
 		if (i % 100 == 99)
-			tell_areas(&desk);
+			desk_tell_areas(&desk);
 	}
 	desk_end(&desk);
 }
@@ -472,9 +311,9 @@ static void look_guest(struct plug *plug, const char *name, struct guest_memory 
 		       const char *hva, uint64_t *random)
 {
 	for (int i = 0; i < 4; i++) {
-		uint64_t page = random_below(random, PAGES);
+		uint64_t page = random_below(random, DESK_PAGES);
 		gpa_t gpa = PLUG_IOVA + page * PAGE;
-		bool is_reached = plug_reaches(plug, gpa, hva + page * PAGE, value_of(page));
+		bool is_reached = plug_reaches(plug, gpa, hva + page * PAGE, desk_value(page));
 
 		printf("%s: page %ju: side %d, reached %d\n", name, (uintmax_t)page,
 		       guest_get_side(memory, gpa), is_reached);
@@ -484,8 +323,8 @@ static void look_guest(struct plug *plug, const char *name, struct guest_memory 
 
 static void fill_guest(struct guest_memory *memory)
 {
-	for (uint64_t page = 0; page < PAGES; page++) {
-		uint64_t value = value_of(page);
+	for (uint64_t page = 0; page < DESK_PAGES; page++) {
+		uint64_t value = desk_value(page);
 
 		/* What is private has it from before, or is not looked for. */
 		guest_write(memory, PLUG_IOVA + page * PAGE, &value, sizeof(value));
@@ -526,8 +365,8 @@ static void engine_in(struct plug *plug, const char *name, enum dma_mode mode, i
 	plug->scratch_iova = PLUG_IOVA_END - PAGE;
 	plug->scratch = (uint64_t *)(void *)find_guest(memory, PLUG_IOVA_END - PAGE);
 	for (int i = 0; i < steps; i++) {
-		uint64_t first = random_below(&random, PAGES);
-		uint64_t n = 1 + random_below(&random, PAGES - first);
+		uint64_t first = random_below(&random, DESK_PAGES);
+		uint64_t n = 1 + random_below(&random, DESK_PAGES - first);
 		enum conversion_end end =
 			guest_convert(memory, PLUG_IOVA + first * PAGE, n * PAGE,
 				      i % 2 ? SIDE_SHARED : SIDE_PRIVATE, CONVERSION_HYPERCALL);
