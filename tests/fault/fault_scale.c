@@ -18,7 +18,7 @@
 #define BLOCK_BYTES (2 * MIB)
 #define PAGE	    GRANULE_BYTES
 
-/* What the map promises (memory/sides.h). */
+/* What the map promises (memory/sides.h), and that of areas as well. */
 #define UNIFORM_BYTES_MAX (RAM_BYTES / BLOCK_BYTES * 8 + 4 * KIB)
 #define WORST_BYTES_MAX	  (RAM_BYTES / 14000)
 
@@ -98,6 +98,61 @@ START_TEST(test_map_of_4_tib_stays_within_its_bound)
 }
 END_TEST
 
+static void tell_areas(struct convertible *c, const char *what)
+{
+	dprintf(STDOUT_FILENO, "# %s: %ju areas, whose map takes %ju KiB\n", what,
+		(uintmax_t)guest_get_dma_stats(c->memory).n_areas,
+		(uintmax_t)(areas_count_bytes(c->memory->dma->areas) / KIB));
+}
+
+START_TEST(test_areas_of_4_tib_stay_within_their_bound)
+{
+	struct convertible c;
+	uint64_t start_ns, n_blocks = RAM_BYTES / BLOCK_BYTES;
+	int device;
+
+	convertible_init(&c, BACKING_INPLACE, RAM_BYTES, false);
+	fake_traits(c.fake)->iova_end = UINT64_C(1) << 52;
+	ck_assert_int_eq(convertible_attach(&c, DMA_CUT, false, &device), 0);
+	/* As many as there are ranges of RAM. */
+	ck_assert_uint_eq(guest_get_dma_stats(c.memory).n_areas, 3);
+	ck_assert_uint_eq(fake_count_pinned_bytes(c.fake), RAM_BYTES);
+	ck_assert_uint_le(areas_count_bytes(c.memory->dma->areas), UNIFORM_BYTES_MAX);
+	tell_costs(&c, "uniform, with a device");
+	start_ns = now_ns();
+	fragment(&c);
+	dprintf(STDOUT_FILENO, "# a device: %ju cuts, %ju ns each\n", (uintmax_t)n_blocks,
+		(uintmax_t)((now_ns() - start_ns) / n_blocks));
+	tell_areas(&c, "worst, with a device");
+	ck_assert_uint_ge(guest_get_dma_stats(c.memory).n_areas, n_blocks);
+	ck_assert_uint_le(areas_count_bytes(c.memory->dma->areas), WORST_BYTES_MAX);
+	convertible_check_all(&c);
+	convertible_detach(&c, device);
+	convertible_fini(&c);
+}
+END_TEST
+
+START_TEST(test_every_page_an_area_takes_no_more_room_than_every_block)
+{
+	struct convertible c;
+	int device;
+
+	convertible_init(&c, BACKING_INPLACE, 64 * MIB, false);
+	ck_assert_int_eq(convertible_attach(&c, DMA_CUT, false, &device), 0);
+	for (gpa_t gpa = 0; gpa < 64 * MIB; gpa += PAGE) {
+		convertible_convert(&c, gpa, PAGE, SIDE_PRIVATE);
+		convertible_convert(&c, gpa, PAGE, SIDE_SHARED);
+	}
+	tell_areas(&c, "a page each");
+	ck_assert_uint_eq(guest_get_dma_stats(c.memory).n_areas, 64 * MIB / PAGE);
+	ck_assert_uint_le(areas_count_bytes(c.memory->dma->areas),
+			  64 * MIB / BLOCK_BYTES * 144 + 4 * KIB);
+	convertible_check_all(&c);
+	convertible_detach(&c, device);
+	convertible_fini(&c);
+}
+END_TEST
+
 /* Thread sanitizers keep most of the address space for themselves. */
 static bool has_room(void)
 {
@@ -113,7 +168,9 @@ static bool has_room(void)
 int main(void)
 {
 	const TTest *tests[] = {
+		test_every_page_an_area_takes_no_more_room_than_every_block,
 		test_map_of_4_tib_stays_within_its_bound,
+		test_areas_of_4_tib_stay_within_their_bound,
 	};
 	size_t n_tests = ARRAY_SIZE(tests);
 
