@@ -40,6 +40,7 @@ enum convert_result {
 enum convert_state {
 	/* Shared to private. */
 	CONVERT_UNMAP,
+	CONVERT_UNMAP_WAIT,
 	CONVERT_HIDE,
 	CONVERT_WAIT,
 	CONVERT_DROP_SHARED,
@@ -47,14 +48,18 @@ enum convert_state {
 	CONVERT_UNHIDE_WAIT,
 	CONVERT_CLEAR_PRIVATE, /* back: what the guest wrote meanwhile */
 	CONVERT_REMAP_REFUSE,  /* back, then REFUSED */
-	CONVERT_REMAP_AGAIN,   /* back, then AGAIN */
+	CONVERT_REFUSE_WAIT,
+	CONVERT_REMAP_AGAIN, /* back, then AGAIN */
+	CONVERT_AGAIN_WAIT,
 	/* Private to shared. */
 	CONVERT_SHOW,
 	CONVERT_SHOW_WAIT,
 	CONVERT_MAP,
+	CONVERT_MAP_WAIT,
 	CONVERT_DROP_PRIVATE,
-	CONVERT_UNMAP_BACK, /* back, because the discard failed */
-	CONVERT_REHIDE,	    /* back, because map or discard failed */
+	CONVERT_UNMAP_BACK, /* back, because the map or the discard failed */
+	CONVERT_BACK_WAIT,
+	CONVERT_REHIDE, /* back, because map or discard failed */
 	CONVERT_REHIDE_WAIT,
 	CONVERT_CLEAR_SHARED, /* back: what guest and devices wrote meanwhile */
 	/* How it ended. */

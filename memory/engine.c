@@ -165,8 +165,11 @@ static enum convert_result conversion_back_off(struct conversion *conversion)
 	if (!n)
 		conversion->busy_since_ns = conversion->at_ns;
 	if (n >= BUSY_RETRIES_AT_ONCE &&
-	    host_clock_now_ns(host) - conversion->busy_since_ns >= BUSY_BOUND_NS)
+	    host_clock_now_ns(host) - conversion->busy_since_ns >= BUSY_BOUND_NS) {
+		/* What is done next has a time of its own. */
+		conversion->n_waits = 0;
 		return RESULT_AGAIN;
+	}
 	conversion->record.n_retries++;
 	if (n < BUSY_RETRIES_AT_ONCE)
 		return RESULT_OK;
@@ -281,8 +284,9 @@ static uint64_t *conversion_time_of(struct conversion *conversion, enum convert_
 /* The first error is the reason; of an operation that is tried again, how the last try went. */
 static void conversion_take_error(struct conversion *conversion, enum convert_op op, int ret)
 {
-	bool is_on_the_way =
-		op == (conversion->to == SIDE_PRIVATE ? OP_SET_PRIVATE : OP_SET_SHARED);
+	bool to_private = conversion->to == SIDE_PRIVATE;
+	bool is_on_the_way = op == (to_private ? OP_SET_PRIVATE : OP_SET_SHARED) ||
+			     op == (to_private ? OP_DMA_UNMAP : OP_DMA_MAP);
 
 	if (is_on_the_way || !conversion->record.error)
 		conversion->record.error = ret;
@@ -304,7 +308,6 @@ static enum convert_result conversion_step(struct conversion *conversion, enum c
 	if (op == OP_WAIT) {
 		result = conversion_back_off(conversion);
 	} else {
-		/* What takes no time is not done at all. */
 		int ret = time_ns ? conversion_apply(conversion, op) : 0;
 
 		conversion_take_error(conversion, op, ret);
