@@ -2,7 +2,8 @@
 /*
  * Conversions as memory/engine.c runs them, for spin: processors that convert overlapping and
  * disjoint ranges, a borrower, a device that does DMA to whatever is mapped, and a kernel that
- * may fail any operation, and some of them half-way. The arcs are those of memory/convert.c
+ * may fail any operation, and some of them half-way. The device is there from the start, or comes
+ * and goes part by part (memory/dma_attach.c). The arcs are those of memory/convert.c
  * (ARC_OP and ARC_NEXT: see arcs.c).
  *
  * A set of pages is a bit mask. What must hold is asserted after every step; the numbers are
@@ -14,9 +15,10 @@
  *   PATIENT    nobody gives up waiting, everybody has a fixed number of things to do: a wake-up
  *              that is lost shows as a deadlock
  *   HURRY      everybody gives up at the first wait (fewer states)
+ *   PLUG       the device comes and goes
  *   LIVE       with a claim that every request is answered
  * and those that make a bad twin of the engine: NO_BORROW_WAIT BORROW_IN_CLAIM CLAIMS_OVERLAP
- * NO_WAKE WHOLE_RANGE_DMA WHOLE_RANGE_BACK DISCARD_IN_PART RELEASE_EARLY NOT_BROKEN
+ * NO_WAKE PLUG_WITHOUT_CLAIM DMA_ABOVE WHOLE_RANGE_DMA WHOLE_RANGE_BACK DISCARD_IN_PART RELEASE_EARLY NOT_BROKEN
  */
 #include "arcs.pml"
 
@@ -32,7 +34,20 @@
 
 /* The kernel's. */
 byte kvm_private;	/* attribute */
-byte mapped = ALL;	/* for devices */
+/* For devices; where conversions map and unmap; what of that is being moved, or is to be. */
+#ifdef PLUG
+byte mapped;
+byte below;
+byte moving;
+byte plug_claim;
+bool plug_waiting;
+#define BELOW below
+#else
+byte mapped = ALL;
+#define BELOW	   ALL
+#define moving	   0
+#define plug_claim 0
+#endif
 byte shared_half = ALL; /* PAIRED: is there memory? */
 byte private_half;
 /* Ours: memory/sides.c. */
@@ -50,11 +65,11 @@ bool asked[2];
 
 /* The pages that a conversion has to change; all others must not notice. */
 #define PIECES(i) (claim[i] & (side_private ^ (ALL * to[i])))
-#define QUIET	  (ALL & ~(PIECES(0) | PIECES(1) | side_broken))
+#define QUIET	  (ALL & ~(PIECES(0) | PIECES(1) | side_broken | moving))
 
 /* 3: the map's side is KVM's. 2 and 5: what is shared is mapped, without a break. */
 #define SIDES_HOLD(m) \
-	((kvm_private & (m)) == (side_private & (m)) && (mapped & (m)) == (~side_private & (m)))
+	((kvm_private & (m)) == (side_private & (m)) && (mapped & (m)) == (~side_private & BELOW & (m)))
 /* 6: the half in use has its contents, the other no memory. */
 #ifdef PAIRED
 #define HALVES_HOLD(m) \
@@ -72,6 +87,7 @@ inline check()
 	assert((kvm_private & mapped) == 0);
 	assert((kvm_private & borrow) == 0);
 	assert((claim[0] & claim[1]) == 0);
+	assert((moving & (claim[0] | claim[1])) == 0);
 	assert(SIDES_HOLD(QUIET));
 	assert(HALVES_HOLD(QUIET))
 }
@@ -135,7 +151,11 @@ inline choose_dma(i)
 #ifdef WHOLE_RANGE_DMA
 	choose_result(claim[i], false)
 #else
+#ifdef DMA_ABOVE
 	choose_result(PIECES(i), false)
+#else
+	choose_result(PIECES(i) & BELOW, false)
+#endif
 #endif
 }
 
@@ -222,6 +242,11 @@ inline commit(i)
 #ifdef NOT_BROKEN
 		skip
 #else
+		/* Devices lose it, or what the kernel lets us take of it. */
+		if
+		:: mapped = mapped & ~PIECES(i)
+		:: true
+		fi;
 		side_broken = side_broken | PIECES(i)
 #endif
 	:: else -> check_end(i)
@@ -234,7 +259,10 @@ inline wake()
 	skip
 #else
 	waiting[0] = false;
-	waiting[1] = false
+	waiting[1] = false;
+#ifdef PLUG
+	plug_waiting = false
+#endif
 #endif
 }
 
@@ -248,7 +276,7 @@ inline release(i)
 #ifdef CLAIMS_OVERLAP
 #define IS_CLAIMED(i, pages) false
 #else
-#define IS_CLAIMED(i, pages) ((claim[1 - i] & pages) != 0)
+#define IS_CLAIMED(i, pages) (((claim[1 - i] | plug_claim) & pages) != 0)
 #endif
 #ifdef NO_BORROW_WAIT
 #define IS_BORROWED(i) false
@@ -422,6 +450,102 @@ proctype borrower()
 	od
 }
 
+#ifdef PLUG
+#ifdef PLUG_WITHOUT_CLAIM
+#define CLAIMED_NOW 0
+#else
+#define CLAIMED_NOW (claim[0] | claim[1])
+#endif
+
+/* claim_take: who comes later waits. */
+inline plug_take()
+{
+	atomic {
+		plug_claim = part
+	}
+	do
+	:: atomic {
+		(CLAIMED_NOW & part) == 0 ->
+		moving = part;
+		break
+	   }
+	:: atomic {
+		(CLAIMED_NOW & part) != 0 ->
+		plug_waiting = true
+	   };
+	   !plug_waiting
+	od
+}
+
+inline plug_release()
+{
+	moving = 0;
+	plug_claim = 0;
+	wake();
+	check()
+}
+
+/* The first device comes, the last one goes; a part is a page. */
+proctype plug()
+{
+	byte part, pages, result, n_done;
+
+	do
+	:: FOR_EACH_TURN;
+		part = 1;
+		/* part_add; on failure nothing of the part stays mapped. */
+		do
+		:: (part & ALL) != 0 ->
+			plug_take();
+			atomic {
+				below = below | part;
+				check()
+			}
+			atomic {
+				choose_result(part & ~(side_private | side_broken), true);
+				mapped = mapped | pages;
+				touch(shared_half, pages);
+				check()
+			}
+			atomic {
+				if
+				:: result != RESULT_OK -> below = below & ~part
+				:: else
+				fi;
+				pages = 0;
+				plug_release()
+			}
+			if
+			:: result != RESULT_OK -> break
+			:: else -> part = part << 1
+			fi
+		:: (part & ALL) == 0 -> break
+		od;
+		result = 0;
+		part = part >> 1;
+		/* part_remove */
+		do
+		:: part != 0 ->
+			plug_take();
+			atomic {
+				mapped = mapped & ~part;
+				check()
+			}
+			atomic {
+				below = below & ~part;
+				plug_release()
+			}
+			part = part >> 1
+		:: part == 0 -> break
+		od;
+		assert(mapped == 0)
+#ifdef PATIENT
+	:: n_done == N_TODO -> break
+#endif
+	od
+}
+#endif
+
 /* DMA to all that is mapped: it comes into being, and must not be private. */
 proctype device()
 {
@@ -440,6 +564,9 @@ init
 		run vcpu(0);
 		run vcpu(1);
 		run borrower();
+#ifdef PLUG
+		run plug();
+#endif
 		run device()
 	}
 }
