@@ -256,7 +256,7 @@ void pci_device_add_bar(struct pci_device *device, unsigned int bar, uint64_t si
 int pci_device_add_window(struct pci_device *device, unsigned int start, unsigned int end,
 			  const struct pci_config_ops *ops, void *owner);
 
-/* While asleep no BAR is decoded. From the handlers of a window only. */
+/* While asleep no BAR is decoded. From the handlers of a window, or from `apply`. */
 void pci_device_set_asleep(struct pci_device *device, bool is_asleep);
 
 /**

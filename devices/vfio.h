@@ -45,6 +45,7 @@ struct vfio_area {
 	struct range offset; /* in the BAR */
 	void *hva;
 	unsigned int slot; /* 0: none now */
+	bool is_stuck;	   /* KVM did not give the slot back */
 };
 
 struct vfio_bar {
@@ -183,6 +184,8 @@ int vfio_bar_init(struct vfio_device *device, unsigned int index);
 /* Map what can be mapped; MSI-X is known. Returns 0, -errno. */
 int vfio_bar_map(struct vfio_bar *bar);
 void vfio_bar_unmap(struct vfio_bar *bar);
+/* Does the guest still reach a BAR that left the bus? Tries once more to end that. */
+bool vfio_bar_is_stuck(struct vfio_bar *bar);
 void vfio_bar_offer(struct vfio_bar *bar);
 /* Parts of [0, @size_bytes) in whole pages without @holes; pure. Returns how many there are. */
 unsigned int vfio_bar_cut(uint64_t size_bytes, const struct range *holes, unsigned int n_holes,

@@ -19,7 +19,9 @@
 
 enum {
 	REGION_BYTES_MAX = 4096, /* of a description with its capabilities */
-	HOLES_MAX = 2,		 /* table and pending bits */
+	HIDE_TRIES_MAX = 10,
+	HIDE_WAIT_NS = 1000 * 1000,
+	HOLES_MAX = 2, /* table and pending bits */
 	MAPPABLE = VFIO_REGION_INFO_FLAG_READ | VFIO_REGION_INFO_FLAG_WRITE |
 		   VFIO_REGION_INFO_FLAG_MMAP,
 };
@@ -69,7 +71,7 @@ static int slot_set(struct vfio *vfio, const struct vfio_area *area, unsigned in
 static void area_show(struct vfio_bar *bar, struct vfio_area *area, gpa_t gpa)
 {
 	struct vfio *vfio = bar->device->vfio;
-	unsigned int slot = slot_take(vfio);
+	unsigned int slot = area->slot ? 0 : slot_take(vfio);
 	int ret = -ENOSPC;
 
 	if (slot)
@@ -85,15 +87,39 @@ static void area_show(struct vfio_bar *bar, struct vfio_area *area, gpa_t gpa)
 		  err_describe(ret));
 }
 
+/* KVM needs a little memory to take memory away: give it time. */
 static void area_hide(struct vfio_bar *bar, struct vfio_area *area)
 {
 	struct vfio *vfio = bar->device->vfio;
+	int ret = -EAGAIN;
 
 	if (!area->slot)
 		return;
-	slot_set(vfio, area, area->slot, 0, 0);
+	for (unsigned int i = 0; i < HIDE_TRIES_MAX && ret; i++) {
+		ret = slot_set(vfio, area, area->slot, 0, 0);
+		if (ret)
+			host_clock_sleep_ns(vfio->env.host, HIDE_WAIT_NS);
+	}
+	area->is_stuck = ret;
+	if (ret) {
+		vfio_warn(bar->device, "BAR %u cannot be taken from the guest: %s", bar->index,
+			  err_describe(ret));
+		return;
+	}
 	slot_give(vfio, area->slot);
 	area->slot = 0;
+}
+
+bool vfio_bar_is_stuck(struct vfio_bar *bar)
+{
+	bool is_stuck = false;
+
+	for (unsigned int i = 0; i < bar->n_areas; i++) {
+		if (bar->areas[i].is_stuck)
+			area_hide(bar, &bar->areas[i]);
+		is_stuck |= bar->areas[i].is_stuck;
+	}
+	return is_stuck;
 }
 
 static void bar_moved(void *owner, unsigned int index, gpa_t gpa)

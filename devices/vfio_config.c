@@ -146,21 +146,49 @@ static void msix_write(void *owner, unsigned int offset, uint32_t value,
 
 static const struct pci_config_ops msix_ops = {.read = msix_read, .write = msix_write};
 
-/* BARs have left the bus: the device may stop to decode them; they come when it does again. */
+/* Put it to sleep or wake it, if that is what the guest wrote. Returns 0 or -errno. */
+static int write_late(struct vfio_device *device, bool may)
+{
+	struct vfio_config *config = &device->config;
+	int ret;
+
+	if (!config->has_late_write)
+		return 0;
+	config->has_late_write = false;
+	if (!may)
+		ret = -EBUSY;
+	else
+		ret = config_write(device, config->late_offset, config->late_value,
+				   config->late_bytes);
+	/* It is in the old state; the guest can try again. */
+	if (ret)
+		config->is_asleep = !config->is_asleep;
+	return ret;
+}
+
+/*
+ * BARs have left the bus: the device may stop to decode them. They come when it does again; not
+ * when the host failed to tell it, or the guest's next access would end in a signal.
+ */
 static void config_apply(void *owner, uint16_t command)
 {
 	struct vfio_device *device = owner;
 	struct vfio_config *config = &device->config;
+	bool may = true;
+	int ret;
 
+	for (unsigned int i = 0; i < VFIO_BARS; i++)
+		may &= !vfio_bar_is_stuck(&device->bars[i]);
+	ret = write_late(device, may);
 	command &= COMMAND_DEVICE;
-	if (config->has_late_write)
-		config_write(device, config->late_offset, config->late_value,
-			     config->late_bytes);
-	config->has_late_write = false;
-	if (command == config->command)
-		return;
-	config->command = command;
-	config_write(device, PCI_COMMAND, command, 2);
+	if (!may)
+		ret = -EBUSY;
+	if (!ret && command != config->command) {
+		ret = config_write(device, PCI_COMMAND, command, 2);
+		if (!ret)
+			config->command = command;
+	}
+	pci_device_set_asleep(device->pci, ret || config->is_asleep);
 }
 
 static const struct pci_device_ops device_ops = {.apply = config_apply};
@@ -245,6 +273,7 @@ static int capabilities_init(struct vfio_device *device)
 		if (ret < 0)
 			return ret;
 		if (ret == 0) {
+			own(config, offset, config->bytes[offset], 0xff, 1);
 			own(config, link, offset, 0xff, 1);
 			link = offset + PCI_CAP_LIST_NEXT;
 		}
@@ -298,19 +327,6 @@ static void extended_init(struct vfio_config *config)
 
 /* --- Set-up --- */
 
-static int config_fill(struct vfio_device *device)
-{
-	struct vfio_config *config = &device->config;
-
-	for (unsigned int offset = 0; offset < config->size_bytes; offset += 4) {
-		int ret = config_read(device, offset, config->bytes + offset, 4);
-
-		if (ret)
-			return ret;
-	}
-	return 0;
-}
-
 int vfio_config_init(struct vfio_device *device, const struct vfio_region_info *region)
 {
 	struct vfio_config *config = &device->config;
@@ -320,7 +336,7 @@ int vfio_config_init(struct vfio_device *device, const struct vfio_region_info *
 		return -EINVAL;
 	config->file_offset = region->offset;
 	config->size_bytes = region->size < VFIO_CONFIG_BYTES ? 256 : VFIO_CONFIG_BYTES;
-	ret = config_fill(device);
+	ret = config_read(device, 0, config->bytes, config->size_bytes);
 	/* Bridges and CardBus have another header. */
 	if (!ret &&
 	    (config->bytes[PCI_HEADER_TYPE] & PCI_HEADER_TYPE_MASK) != PCI_HEADER_TYPE_NORMAL)

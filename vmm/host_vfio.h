@@ -203,7 +203,7 @@ static inline int host_vfio_feature(struct host *host, int device,
 
 /**
  * Read or write bytes of a region, at its offset in the file plus that within it (pread,
- * pwrite). Configuration space and I/O take 1, 2 or 4 bytes at a time, BARs 8, too.
+ * pwrite), in pieces of 1, 2 and 4 bytes, of a BAR also 8.
  *
  * Returns 0; -EIO (memory decoding is off, or beyond the end), -errno, with nothing done.
  */
