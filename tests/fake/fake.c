@@ -251,6 +251,7 @@ static const struct host_ops fake_ops = {
 	.clock_sleep_ns = fake_clock_sleep_ns,
 	.random_fill = fake_random_fill,
 	.iommu = &fake_iommu_ops,
+	.vfio = &fake_vfio_ops,
 };
 
 struct fake *fake_new(void)
@@ -278,6 +279,7 @@ void fake_free(struct fake *fake)
 	for (size_t i = 0; i < FAKE_MAPS_MAX; i++)
 		ASSERT(!fake->maps[i].hva);
 	ASSERT(fake->n_pins == 0);
+	fake_devices_free(fake);
 	ASSERT(fake->pinned_bytes == 0);
 	pthread_mutex_destroy(&fake->lock);
 	free(fake);

@@ -91,6 +91,8 @@ int fake_vm_set_memory_region(struct host *host, int vm,
 	}
 	ret = slot_check(fake, vm, region);
 	if (!ret)
+		fake_device_judge_slot(fake, region->userspace_addr);
+	if (!ret)
 		fake->slots[region->slot] = *region;
 	return ret;
 }
@@ -219,10 +221,13 @@ void fake_close(struct host *host, int fd)
 
 	ASSERT(fd >= 0 && fd < FAKE_FDS_MAX);
 	ASSERT(fake->fds[fd].kind != FAKE_NOTHING && fake->fds[fd].kind != FAKE_VCPU);
+	fake_device_close(fake, fd);
 	fake_iommu_close(fake, fd);
 	if (fake->fds[fd].kind == FAKE_VM) {
 		memset(fake->slots, 0, sizeof(fake->slots));
 		memset(fake->ioeventfds, 0, sizeof(fake->ioeventfds));
+		fake->n_routes = 0;
+		fake->n_irqfds = 0;
 	}
 	for (int other = 0; other < FAKE_FDS_MAX; other++) {
 		if (fake->fds[other].kind == FAKE_GUEST_MEMFD && fake->fds[other].vm == fd)
@@ -248,7 +253,7 @@ int fake_mem_map(struct host *host, int fd, uint64_t offset, uint64_t size_bytes
 	void *hva;
 
 	ASSERT(fd >= 0 && fd < FAKE_FDS_MAX);
-	if (fake->fds[fd].kind != FAKE_MEMFD &&
+	if (fake->fds[fd].kind != FAKE_MEMFD && fake->fds[fd].kind != FAKE_DEVICE &&
 	    !fake_fd_get(fake, fd, FAKE_GUEST_MEMFD)->mappable)
 		return -ENODEV;
 	hva = mmap(NULL, size_bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd,

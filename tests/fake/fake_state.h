@@ -18,6 +18,9 @@ enum {
 	FAKE_MSIS_MAX = 1 << 16,
 	FAKE_PINS_MAX = 64,
 	FAKE_IOAS_MAX = 16,
+	FAKE_DEVICES_MAX = 8,
+	FAKE_ROUTES_MAX = 512,
+	FAKE_IRQFDS_MAX = 512,
 };
 
 enum fake_kind {
@@ -28,7 +31,10 @@ enum fake_kind {
 	FAKE_MEMFD,
 	FAKE_IOMMU,
 	FAKE_DEVICE,
+	FAKE_VFIO_LIST, /* KVM_DEV_TYPE_VFIO */
 };
+
+struct fake_device;
 
 struct fake_fd {
 	enum fake_kind kind;
@@ -37,8 +43,10 @@ struct fake_fd {
 	unsigned long vm_type; /* of a VM, or of the one a guest_memfd was made for */
 	uint64_t size_bytes;   /* of a file */
 	bool mappable;
-	int iommu;     /* a device is bound to */
-	uint32_t ioas; /* and attached to; 0: none */
+	int iommu;		    /* a device is bound to */
+	uint32_t ioas;		    /* and attached to; 0: none */
+	bool is_listed;		    /* KVM keeps it */
+	struct fake_device *device; /* NULL: one that is nothing but a source of DMA */
 	/* What is private: guest addresses of a VM, offsets of a guest_memfd. */
 	struct fake_runs private;
 	struct kvm_run *run;
@@ -95,6 +103,11 @@ struct fake {
 	uint64_t pinned_bytes;
 	uint64_t n_iommu_calls;
 	struct kvm_ioeventfd ioeventfds[FAKE_IOEVENTFDS_MAX];
+	struct fake_device *devices[FAKE_DEVICES_MAX];
+	struct kvm_irq_routing_entry routes[FAKE_ROUTES_MAX];
+	size_t n_routes;
+	struct kvm_irqfd irqfds[FAKE_IRQFDS_MAX];
+	size_t n_irqfds;
 	struct fake_msi msis[FAKE_MSIS_MAX];
 	size_t n_msis;
 	fake_guest_fn *guest_fn;
@@ -154,6 +167,12 @@ bool fake_areas_find_strange(struct fake *fake, int fd, struct range offset,
 void fake_iommu_close(struct fake *fake, int fd);
 
 extern const struct host_iommu_ops fake_iommu_ops;
+extern const struct host_vfio_ops fake_vfio_ops;
+
+/* A memslot comes at @hva, the descriptor of a device goes: is that allowed now? */
+void fake_device_judge_slot(struct fake *fake, uint64_t hva);
+void fake_device_close(struct fake *fake, int fd);
+void fake_devices_free(struct fake *fake);
 
 /* The attributes the ioctl of the VM, or that of a guest_memfd, takes. */
 uint64_t fake_vm_attributes(const struct fake *fake, unsigned long vm_type);
