@@ -16,7 +16,6 @@ struct areas {
 	struct sides *pages;
 	uint64_t n_areas;
 	uint64_t mapped_bytes;
-	uint64_t lost_bytes;
 };
 
 static enum side bits_of(enum area_page page)
@@ -157,9 +156,7 @@ static void forget(struct areas *areas, struct range gpa)
 		end = find_run(areas, at, gpa.end, &page);
 		if (page == AREA_START)
 			areas->n_areas -= (end - at) / GRANULE_BYTES;
-		if (page == AREA_LOST)
-			areas->lost_bytes -= end - at;
-		else if (page != AREA_NONE)
+		if (is_mapped(page))
 			areas->mapped_bytes -= end - at;
 	}
 	/* What is behind lives on as an area of its own. */
@@ -179,7 +176,6 @@ void areas_lose(struct areas *areas, struct range gpa)
 {
 	forget(areas, gpa);
 	set(areas, gpa, AREA_LOST);
-	areas->lost_bytes += range_size(gpa);
 }
 
 uint64_t areas_count(const struct areas *areas)
@@ -190,11 +186,6 @@ uint64_t areas_count(const struct areas *areas)
 uint64_t areas_count_mapped_bytes(const struct areas *areas)
 {
 	return areas->mapped_bytes;
-}
-
-uint64_t areas_count_lost_bytes(const struct areas *areas)
-{
-	return areas->lost_bytes;
 }
 
 uint64_t areas_count_bytes(const struct areas *areas)

@@ -59,7 +59,6 @@ void areas_lose(struct areas *areas, struct range gpa);
 
 uint64_t areas_count(const struct areas *areas);
 uint64_t areas_count_mapped_bytes(const struct areas *areas);
-uint64_t areas_count_lost_bytes(const struct areas *areas);
 
 /* Bytes of host memory in use. */
 uint64_t areas_count_bytes(const struct areas *areas);

@@ -257,6 +257,20 @@ static void unmap_lost(struct host *host, struct dma *dma, struct range gpa)
 		areas_remove(dma->areas, gpa);
 }
 
+/* The part of @gpa that devices may still reach. */
+static void books_count_broken(struct dma *dma, struct range gpa)
+{
+	WITH_LOCK(&dma->lock);
+
+	for (gpa_t at = gpa.start, end; at < gpa.end; at = end) {
+		enum area_page page;
+
+		end = areas_find_end(dma->areas, at, gpa.end, &page);
+		if (page != AREA_NONE)
+			dma->stats.broken_bytes += end - at;
+	}
+}
+
 void dma_expel(struct guest_memory *memory, const struct ram *ram, struct range gpa)
 {
 	struct dma *dma = memory->dma;
@@ -274,4 +288,5 @@ void dma_expel(struct guest_memory *memory, const struct ram *ram, struct range 
 		if (page == AREA_LOST)
 			unmap_lost(memory->host, dma, run);
 	}
+	books_count_broken(dma, gpa);
 }

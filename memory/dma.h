@@ -66,7 +66,9 @@ int dma_map(struct guest_memory *memory, const struct ram *ram, struct range gpa
 
 /**
  * @gpa is broken: try to take it from devices, whatever they have of it. What cannot be taken
- * counts as lost or stays mapped (guest_get_dma_stats), until the last device is detached.
+ * is counted (guest_get_dma_stats) until the last device is detached, which takes it for
+ * certain. That is no leak: what is pinned does not turn private in place, and of a pair it is
+ * the shared half that is mapped.
  */
 void dma_expel(struct guest_memory *memory, const struct ram *ram, struct range gpa);
 

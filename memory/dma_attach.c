@@ -178,6 +178,7 @@ static void forget_all(struct guest_memory *memory)
 
 	for (unsigned int i = 0; i < memory->n_ram; i++)
 		areas_remove(dma->areas, memory->ram[i].gpa);
+	dma->stats.broken_bytes = 0;
 	atomic_store_explicit(&dma->mapped_end, 0, memory_order_release);
 	dma->has_ioas = false;
 }
@@ -439,7 +440,6 @@ struct dma_stats guest_get_dma_stats(struct guest_memory *memory)
 	if (dma->areas) {
 		stats.n_areas = areas_count(dma->areas);
 		stats.mapped_bytes = areas_count_mapped_bytes(dma->areas);
-		stats.lost_bytes = areas_count_lost_bytes(dma->areas);
 	}
 	return stats;
 }

@@ -213,12 +213,13 @@ struct dma_stats {
 	unsigned int n_devices;
 	uint64_t n_areas;
 	uint64_t mapped_bytes;
-	uint64_t lost_bytes; /* of broken pages: they may be mapped all the same */
-	uint64_t n_maps;     /* since the VM was made, as the rest is */
+	uint64_t broken_bytes; /* of broken pages that could not be taken from devices */
+	uint64_t n_maps;       /* since the VM was made, as the rest is */
 	uint64_t n_unmaps;
 	uint64_t n_cuts;       /* of the latter, those that left a part of an area */
 	uint64_t n_refusals;   /* DMA_HUGE: they would have */
-	uint64_t n_mismatches; /* the kernel unmapped something else than was mapped */
+	uint64_t n_mismatches; /* what the kernel unmapped, or had mapped, was not what is known
+				*/
 };
 
 struct dma_stats guest_get_dma_stats(struct guest_memory *memory);

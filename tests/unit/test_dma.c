@@ -336,10 +336,10 @@ START_TEST(test_count_that_does_not_agree_breaks_the_pages)
 		stats = guest_get_dma_stats(c.memory);
 		ck_assert_uint_eq(stats.n_mismatches, 1);
 		/* Natively, that nothing is there cannot be told from that something is. */
-		ck_assert_uint_eq(stats.lost_bytes, mode == DMA_CUT ? 0 : 4 * PAGE);
+		ck_assert_uint_eq(stats.broken_bytes, mode == DMA_CUT ? 0 : 4 * PAGE);
 		convertible_check_all(&c);
 		convertible_detach(&c, device);
-		ck_assert_uint_eq(guest_get_dma_stats(c.memory).lost_bytes, 0);
+		ck_assert_uint_eq(guest_get_dma_stats(c.memory).broken_bytes, 0);
 		ck_assert_int_eq(convertible_attach(&c, mode, true, &device), 0);
 		ck_assert(!device_reaches(&c, 0));
 		stop(&c, device);
@@ -366,7 +366,48 @@ START_TEST(test_areas_that_are_not_ours_break_the_pages)
 	ck_assert_int_eq(convertible_convert(&c, 8 * PAGE, 4 * PAGE, SIDE_SHARED),
 			 CONVERSION_BROKEN);
 	ck_assert_uint_eq(guest_get_dma_stats(c.memory).n_mismatches, 2);
-	ck_assert_uint_eq(guest_get_dma_stats(c.memory).lost_bytes, 0);
+	ck_assert_uint_eq(guest_get_dma_stats(c.memory).broken_bytes, 0);
+	convertible_check_all(&c);
+	stop(&c, device);
+}
+END_TEST
+
+START_TEST(test_broken_page_that_cannot_be_taken_is_counted_until_the_device_goes)
+{
+	struct convertible c;
+	int device;
+
+	start(&c, BACKING_INPLACE, DMA_CUT, &device);
+	convertible_convert(&c, 0, PAGE, SIDE_PRIVATE);
+	convertible_convert(&c, 2 * PAGE, PAGE, SIDE_PRIVATE);
+	/* The first piece is mapped; then nothing works any more. */
+	faulty_arm(c.faulty, (struct fault){.nth = 3, .errnum = EBUSY, .for_ever = true});
+	ck_assert_int_eq(convertible_convert(&c, 0, 3 * PAGE, SIDE_SHARED), CONVERSION_BROKEN);
+	ck_assert_uint_eq(guest_get_dma_stats(c.memory).broken_bytes, PAGE);
+	convertible_check_all(&c);
+	convertible_detach(&c, device);
+	ck_assert_uint_eq(guest_get_dma_stats(c.memory).broken_bytes, 0);
+	ck_assert_uint_eq(fake_count_pinned_bytes(c.fake), 0);
+	convertible_fini(&c);
+}
+END_TEST
+
+START_TEST(test_kernel_short_of_memory_is_asked_again)
+{
+	struct convertible c;
+	int device;
+
+	start(&c, BACKING_INPLACE, DMA_CUT, &device);
+	for (unsigned int nth = 1; nth <= 2; nth++) {
+		faulty_arm(c.faulty, (struct fault){.nth = nth, .errnum = ENOMEM});
+		ck_assert_int_eq(convertible_convert(&c, 0, PAGE, SIDE_PRIVATE),
+				 CONVERSION_DONE);
+		faulty_arm(c.faulty, (struct fault){.nth = nth, .errnum = ENOMEM});
+		ck_assert_int_eq(convertible_convert(&c, 0, PAGE, SIDE_SHARED),
+				 CONVERSION_DONE);
+		ck_assert_uint_eq(faulty_count_fired(c.faulty), 1);
+	}
+	ck_assert_uint_eq(guest_get_stats(c.memory).n_retries, 4);
 	convertible_check_all(&c);
 	stop(&c, device);
 }
@@ -389,6 +430,8 @@ int main(void)
 		test_memory_that_cannot_be_locked_stays_private,
 		test_count_that_does_not_agree_breaks_the_pages,
 		test_areas_that_are_not_ours_break_the_pages,
+		test_broken_page_that_cannot_be_taken_is_counted_until_the_device_goes,
+		test_kernel_short_of_memory_is_asked_again,
 	};
 
 	return unit_run(unit_suite("dma", tests, ARRAY_SIZE(tests)));
