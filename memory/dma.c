@@ -66,18 +66,18 @@ static struct range dma_clip(const struct dma *dma, struct range gpa)
 
 /* --- Books --- */
 
-static int books_reserve(struct dma *dma, struct range gpa)
+/*
+ * The pages from @at on that are mapped, or not, or lost; and if they are what is @wanted, room
+ * for them to change. Returns 0 or -ENOMEM.
+ */
+static int books_find_run(struct dma *dma, gpa_t at, gpa_t end, enum area_page wanted,
+			  struct range *ret_run, enum area_page *ret_page)
 {
 	WITH_LOCK(&dma->lock);
 
-	return areas_reserve(dma->areas, gpa);
-}
-
-static gpa_t books_find_end(struct dma *dma, gpa_t gpa, gpa_t end, enum area_page *ret_page)
-{
-	WITH_LOCK(&dma->lock);
-
-	return areas_find_end(dma->areas, gpa, end, ret_page);
+	ret_run->start = at;
+	ret_run->end = areas_find_end(dma->areas, at, end, ret_page);
+	return *ret_page == wanted ? areas_reserve(dma->areas, *ret_run) : 0;
 }
 
 /*
@@ -170,13 +170,9 @@ static int cut(struct host *host, struct dma *dma, struct range gpa)
 	return books_unmapped(dma, gpa, bytes, ret);
 }
 
-/* @gpa, all of it mapped. */
+/* @gpa, all of it mapped, and with room in the books. */
 static int unmap_run(struct host *host, struct dma *dma, struct range gpa)
 {
-	int ret = books_reserve(dma, gpa);
-
-	if (ret)
-		return ret;
 	return dma->mode == DMA_CUT ? cut(host, dma, gpa) : unmap_areas(host, dma, gpa);
 }
 
@@ -188,13 +184,14 @@ int dma_unmap(struct guest_memory *memory, const struct ram *ram, struct range g
 	ASSERT(range_covers(ram->gpa, gpa));
 	gpa = dma_clip(dma, gpa);
 	for (gpa_t at = gpa.start, end; at < gpa.end && !ret; at = end) {
-		struct range run = {.start = at};
+		struct range run;
 		enum area_page page;
 
-		end = run.end = books_find_end(dma, at, gpa.end, &page);
+		ret = books_find_run(dma, at, gpa.end, AREA_START, &run, &page);
+		end = run.end;
 		if (page == AREA_LOST)
-			return -EIO;
-		if (page != AREA_NONE)
+			ret = -EIO;
+		if (!ret && page == AREA_START)
 			ret = unmap_run(memory->host, dma, run);
 	}
 	return ret;
@@ -202,16 +199,12 @@ int dma_unmap(struct guest_memory *memory, const struct ram *ram, struct range g
 
 /* --- Mapping --- */
 
-/* @gpa, nothing of it mapped. */
+/* @gpa, nothing of it mapped, and with room in the books. */
 static int map_run(struct guest_memory *memory, const struct ram *ram, struct range gpa)
 {
 	struct dma *dma = memory->dma;
 	char *hva = (char *)ram->hva + (gpa.start - ram->gpa.start);
-	int ret = books_reserve(dma, gpa);
-
-	if (ret)
-		return ret;
-	ret = host_iommu_ioas_map(memory->host, dma->iommu, dma->ioas, hva, gpa);
+	int ret = host_iommu_ioas_map(memory->host, dma->iommu, dma->ioas, hva, gpa);
 	if (!ret)
 		books_mapped(dma, gpa);
 	/* Devices reach something there that we do not know of. */
@@ -230,13 +223,14 @@ int dma_map(struct guest_memory *memory, const struct ram *ram, struct range gpa
 	ASSERT(range_covers(ram->gpa, gpa));
 	gpa = dma_clip(dma, gpa);
 	for (gpa_t at = gpa.start, end; at < gpa.end && !ret; at = end) {
-		struct range run = {.start = at};
+		struct range run;
 		enum area_page page;
 
-		end = run.end = books_find_end(dma, at, gpa.end, &page);
+		ret = books_find_run(dma, at, gpa.end, AREA_NONE, &run, &page);
+		end = run.end;
 		if (page == AREA_LOST)
-			return -EIO;
-		if (page == AREA_NONE)
+			ret = -EIO;
+		if (!ret && page == AREA_NONE)
 			ret = map_run(memory, ram, run);
 	}
 	return ret;
@@ -278,15 +272,18 @@ void dma_expel(struct guest_memory *memory, const struct ram *ram, struct range 
 	ASSERT(range_covers(ram->gpa, gpa));
 	gpa = dma_clip(dma, gpa);
 	for (gpa_t at = gpa.start, end; at < gpa.end; at = end) {
-		struct range run = {.start = at};
+		struct range run;
 		enum area_page page;
+		int ret = books_find_run(dma, at, gpa.end, AREA_START, &run, &page);
 
-		end = run.end = books_find_end(dma, at, gpa.end, &page);
-		/* What fails here can turn what was mapped into what is lost. */
-		if (page == AREA_START && unmap_run(memory->host, dma, run))
-			end = run.end = books_find_end(dma, at, gpa.end, &page);
+		if (!ret && page == AREA_START)
+			ret = unmap_run(memory->host, dma, run);
+		/* What fails can turn what was mapped into what is lost. */
+		if (ret)
+			books_find_run(dma, at, gpa.end, AREA_LOST, &run, &page);
 		if (page == AREA_LOST)
 			unmap_lost(memory->host, dma, run);
+		end = run.end;
 	}
 	books_count_broken(dma, gpa);
 }
