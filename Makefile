@@ -101,6 +101,12 @@ $O/lab/%: $O/tests/lab/%.o $(CONFORMANCE_PARTS:%.c=$O/%.o) $O/libfake.a $O/libal
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
+# It asks iommufd's own test device, as the conformance programs do.
+$O/bench/bench_dma: $O/tests/bench/bench_dma.o $O/tests/lab/plug.o $O/tests/lab/subject.o \
+		$O/libfake.a $O/libalcove.a
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
 $O/bench/%: $O/tests/bench/%.o $O/libfake.a $O/libalcove.a
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
@@ -185,6 +191,7 @@ bench:
 	tests/lab/run build/release/bench/bench_start build/release/alcove build/release/guest/tiny
 	tests/lab/run build/release/bench/bench_convert
 	tests/lab/run --append kvm.gmem_in_place_conversion=0 build/release/bench/bench_convert
+	tests/lab/run build/release/bench/bench_dma
 
 bench-programs: $(BENCH) $O/alcove $O/guest/tiny
 
