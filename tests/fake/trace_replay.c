@@ -6,6 +6,7 @@
 
 #include "tests/fake/trace_state.h"
 #include "vmm/err.h"
+#include "vmm/host_iommu.h"
 
 /* What each call made, in the new world. */
 struct made {
@@ -94,6 +95,61 @@ static int64_t replay_close(const struct replay *replay, const uint64_t *n)
 	return 0;
 }
 
+static int64_t replay_ioas_alloc(struct replay *replay, const uint64_t *n)
+{
+	uint32_t ioas = 0;
+	int ret = host_iommu_ioas_alloc(replay->host, replay_fd(replay, n[0]), &ioas);
+
+	replay->output = ioas;
+	return ret;
+}
+
+static int64_t replay_ioas_unmap(struct replay *replay, const uint64_t *n)
+{
+	struct range iova = {.start = n[2], .end = n[3]};
+
+	return host_iommu_ioas_unmap(replay->host, replay_fd(replay, n[0]), (uint32_t)n[1],
+				     iova, &replay->output);
+}
+
+/*
+ * There is no device, so nothing is pinned; but what is mapped where, and what is cut, is the
+ * same.
+ */
+static int64_t replay_iommu(struct replay *replay, const struct trace_call *call,
+			    struct made *made)
+{
+	const uint64_t *n = call->numbers;
+	struct host *host = replay->host;
+	int iommu = replay_fd(replay, n[0]);
+	uint32_t ioas = (uint32_t)n[1];
+
+	switch (call->verb) {
+	case VERB_IOMMU_OPEN:
+		return keep_fd(made, host_iommu_open(host));
+	case VERB_IOMMU_IOAS_ALLOC:
+		return replay_ioas_alloc(replay, n);
+	case VERB_IOMMU_DESTROY:
+		return host_iommu_destroy(host, iommu, ioas);
+	case VERB_IOMMU_SET_OPTION:
+		return host_iommu_set_option(host, iommu, ioas, (uint32_t)n[2], n[3]);
+	case VERB_IOMMU_IOAS_MAP:
+		return host_iommu_ioas_map(host, iommu, ioas, replay_address(replay, n[2]),
+					   (struct range){.start = n[3], .end = n[4]});
+	case VERB_IOMMU_IOAS_UNMAP:
+		return replay_ioas_unmap(replay, n);
+	case VERB_IOMMU_COMPAT_SET_IOAS:
+		return host_iommu_compat_set_ioas(host, iommu, ioas);
+	case VERB_IOMMU_COMPAT_UNMAP:
+		return host_iommu_compat_unmap(host, iommu,
+					       (struct range){.start = n[1], .end = n[2]},
+					       &replay->output);
+	default:
+		replay->output = call->output;
+		return call->result;
+	}
+}
+
 /* Verbs with a vCPU or a structure that was not kept: believe the trace. */
 static int64_t replay_call(struct replay *replay, const struct trace_call *call,
 			   struct made *made)
@@ -129,7 +185,7 @@ static int64_t replay_call(struct replay *replay, const struct trace_call *call,
 		host_clock_sleep_ns(host, n[0]);
 		return 0;
 	default:
-		return call->result;
+		return replay_iommu(replay, call, made);
 	}
 }
 
