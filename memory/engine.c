@@ -33,6 +33,9 @@ enum {
 	BUSY_RETRIES_AT_ONCE = 4,
 };
 
+/* Of so many conversions one is timed when there is no trace. A power of two. */
+#define TIMED_EVERY 16
+
 /* A conversion on its way. */
 struct conversion {
 	struct guest_memory *memory;
@@ -41,9 +44,11 @@ struct conversion {
 	bool is_claimed;
 	bool has_borrows; /* when it was claimed; no others come */
 	bool has_waited;  /* for one or the other */
+	bool is_timed;
 	enum side to;
 	enum convert_state state;
 	unsigned int n_waits; /* since the kernel last did what it was told */
+	uint64_t deadline_ns; /* for claims and borrows; 0: has not waited yet */
 	uint64_t busy_since_ns;
 	uint64_t at_ns; /* up to here the record tells where time went */
 	struct conversion_record record;
@@ -51,12 +56,15 @@ struct conversion {
 
 /*
  * All since the last time was for this. Reading the clock costs as much as the rest of the
- * engine, so only what asks the kernel or waits is timed.
+ * engine, so only what asks the kernel or waits is timed, and that not always.
  */
 static void conversion_take_time(struct conversion *conversion, uint64_t *time_ns)
 {
-	uint64_t now_ns = host_clock_now_ns(conversion->memory->host);
+	uint64_t now_ns;
 
+	if (!conversion->is_timed)
+		return;
+	now_ns = host_clock_now_ns(conversion->memory->host);
 	*time_ns += now_ns - conversion->at_ns;
 	conversion->at_ns = now_ns;
 }
@@ -82,20 +90,25 @@ static bool borrows_overlap(const struct guest_memory *memory, struct range gpa)
 }
 
 /*
- * Wait for @changed, at most to @deadline_ns of the host's clock. Called with the lock. False:
- * the time is over, by the host's clock or by the one that the condition goes by.
+ * Wait for @changed, in all at most CLAIM_BOUND_NS of the host's clock. Called with the lock.
+ * False: the time is over, by the host's clock or by the one that the condition goes by.
  */
-static bool memory_wait_locked(struct guest_memory *memory, uint64_t deadline_ns)
+static bool conversion_wait_locked(struct conversion *conversion)
 {
-	uint64_t now_ns = host_clock_now_ns(memory->host);
+	struct guest_memory *memory = conversion->memory;
 	struct timespec until;
+	uint64_t now_ns;
 	int ret;
 
-	if (now_ns >= deadline_ns)
+	conversion->has_waited = true;
+	if (!conversion->deadline_ns)
+		conversion->deadline_ns = host_clock_now_ns(memory->host) + CLAIM_BOUND_NS;
+	now_ns = host_clock_now_ns(memory->host);
+	if (now_ns >= conversion->deadline_ns)
 		return false;
 	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += (time_t)((deadline_ns - now_ns) / 1000000000);
-	until.tv_nsec += (long)((deadline_ns - now_ns) % 1000000000);
+	until.tv_sec += (time_t)((conversion->deadline_ns - now_ns) / 1000000000);
+	until.tv_nsec += (long)((conversion->deadline_ns - now_ns) % 1000000000);
 	if (until.tv_nsec >= 1000000000) {
 		until.tv_sec++;
 		until.tv_nsec -= 1000000000;
@@ -107,14 +120,13 @@ static bool memory_wait_locked(struct guest_memory *memory, uint64_t deadline_ns
 }
 
 /* Make the range this thread's own; false when others did not let go of it in time. */
-static bool conversion_claim(struct conversion *conversion, uint64_t deadline_ns)
+static bool conversion_claim(struct conversion *conversion)
 {
 	struct guest_memory *memory = conversion->memory;
 	WITH_LOCK(&memory->lock);
 
 	while (claims_overlap(memory, conversion->claim.gpa)) {
-		conversion->has_waited = true;
-		if (!memory_wait_locked(memory, deadline_ns))
+		if (!conversion_wait_locked(conversion))
 			return false;
 	}
 	conversion->claim.next = memory->claims;
@@ -126,14 +138,13 @@ static bool conversion_claim(struct conversion *conversion, uint64_t deadline_ns
 	return true;
 }
 
-static bool conversion_wait_borrows(struct conversion *conversion, uint64_t deadline_ns)
+static bool conversion_wait_borrows(struct conversion *conversion)
 {
 	struct guest_memory *memory = conversion->memory;
 	WITH_LOCK(&memory->lock);
 
 	while (borrows_overlap(memory, conversion->claim.gpa)) {
-		conversion->has_waited = true;
-		if (!memory_wait_locked(memory, deadline_ns))
+		if (!conversion_wait_locked(conversion))
 			return false;
 	}
 	return true;
@@ -162,9 +173,9 @@ static enum convert_result conversion_back_off(struct conversion *conversion)
 	unsigned int n = conversion->n_waits++;
 	uint64_t wait_ns = BUSY_WAIT_MIN_NS;
 
-	if (!n)
-		conversion->busy_since_ns = conversion->at_ns;
-	if (n >= BUSY_RETRIES_AT_ONCE &&
+	if (n == BUSY_RETRIES_AT_ONCE)
+		conversion->busy_since_ns = host_clock_now_ns(host);
+	if (n > BUSY_RETRIES_AT_ONCE &&
 	    host_clock_now_ns(host) - conversion->busy_since_ns >= BUSY_BOUND_NS) {
 		/* What is done next has a time of its own. */
 		conversion->n_waits = 0;
@@ -353,7 +364,7 @@ static enum conversion_end conversion_run(struct conversion *conversion)
 }
 
 /* Under the claim: is there anything to do, and may it be done? DONE: go on, or no-op. */
-static enum conversion_end conversion_begin(struct conversion *conversion, uint64_t deadline_ns)
+static enum conversion_end conversion_begin(struct conversion *conversion)
 {
 	struct sides *sides = conversion->memory->sides;
 	struct range gpa = conversion->claim.gpa;
@@ -375,34 +386,11 @@ static enum conversion_end conversion_begin(struct conversion *conversion, uint6
 	conversion->record.error = sides_reserve(sides, gpa);
 	if (conversion->record.error)
 		return CONVERSION_AGAIN;
-	if (conversion->has_borrows && !conversion_wait_borrows(conversion, deadline_ns)) {
+	if (conversion->has_borrows && !conversion_wait_borrows(conversion)) {
 		conversion->record.error = -EBUSY;
 		return CONVERSION_AGAIN;
 	}
 	return CONVERSION_DONE;
-}
-
-static unsigned int bucket_of(const struct conversion_record *record)
-{
-	uint64_t us = (record->claim_ns + record->unmap_ns + record->set_ns +
-		       record->discard_ns + record->map_ns) /
-		      1000;
-	unsigned int bucket = us ? 64 - (unsigned int)__builtin_clzll(us) : 0;
-
-	return bucket < CONVERSION_BUCKETS ? bucket : CONVERSION_BUCKETS - 1;
-}
-
-static void stats_add_locked(struct conversion_stats *stats,
-			     const struct conversion_record *record)
-{
-	stats->n_ended[record->to][record->end]++;
-	stats->n_retries += record->n_retries;
-	if (record->is_noop) {
-		stats->n_noops++;
-		return;
-	}
-	stats->n_pages[record->to] += record->n_pages;
-	stats->n_in_bucket[bucket_of(record)]++;
 }
 
 /* Let go of the range and count. */
@@ -414,7 +402,7 @@ static void conversion_finish(struct conversion *conversion)
 	if (conversion->is_claimed)
 		conversion_release_locked(conversion);
 	conversion->record.number = ++memory->n_conversions;
-	stats_add_locked(&memory->stats, &conversion->record);
+	conversion_stats_add(&memory->stats, &conversion->record, conversion->is_timed);
 }
 
 /* Where a range lies, and with that whether it can be converted at all. */
@@ -439,13 +427,14 @@ static enum conversion_end ram_convert(struct guest_memory *memory,
 				       struct conversion *conversion)
 {
 	enum conversion_end end = CONVERSION_AGAIN;
-	uint64_t deadline_ns;
 
 	conversion->ram = ram_find(memory, conversion->claim.gpa);
-	conversion->at_ns = host_clock_now_ns(memory->host);
-	deadline_ns = conversion->at_ns + CLAIM_BOUND_NS;
-	if (conversion_claim(conversion, deadline_ns))
-		end = conversion_begin(conversion, deadline_ns);
+	conversion->is_timed =
+		memory->trace_fn || atomic_fetch_add(&memory->n_to_time, 1) % TIMED_EVERY == 0;
+	if (conversion->is_timed)
+		conversion->at_ns = host_clock_now_ns(memory->host);
+	if (conversion_claim(conversion))
+		end = conversion_begin(conversion);
 	else
 		conversion->record.error = -EBUSY;
 	if (conversion->has_waited)

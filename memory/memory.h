@@ -155,7 +155,10 @@ enum side guest_get_side(const struct guest_memory *memory, gpa_t gpa);
 
 enum { CONVERSION_BUCKETS = 24 };
 
-/* Since the VM was made. Times of those that were no no-op, in buckets of 2^i us. */
+/*
+ * Since the VM was made. Times of those that were no no-op, in buckets of 2^i us: of all when
+ * they are traced, else of one in 16.
+ */
 struct conversion_stats {
 	uint64_t n_ended[SIDE_COUNT][CONVERSION_END_COUNT]; /* [to] */
 	uint64_t n_noops;

@@ -54,6 +54,7 @@ struct guest_memory {
 
 	struct conversion_stats stats; /* under @lock, too */
 	uint64_t n_conversions;
+	atomic_uint n_to_time; /* not under it */
 	conversion_trace_fn *trace_fn;
 	void *trace;
 };
@@ -90,6 +91,10 @@ static inline bool ram_has_halves(const struct ram *ram)
 /* Free the memory of the half on @side; nothing to do where both sides are the same memory. */
 int ram_discard(struct guest_memory *memory, const struct ram *ram, struct range gpa,
 		enum side side);
+
+/* Count one conversion that has ended. */
+void conversion_stats_add(struct conversion_stats *stats,
+			  const struct conversion_record *record, bool is_timed);
 
 /* Is there anything but shared pages? */
 bool ram_can_convert(const struct guest_memory *memory);
