@@ -36,6 +36,8 @@ struct fake_device_traits {
 	const char *neighbour; /* BDF of one on the same bus */
 	bool is_fixed;	       /* NORESIZE of MSI-X */
 	unsigned int vectors;  /* that the host can give; 0: enough */
+	/* Its interrupts are not where they say: what is written there is not judged. */
+	bool is_strange;
 };
 
 struct fake_device;

@@ -324,7 +324,8 @@ static int fake_write(struct host *host, int fd, uint64_t offset, const void *bu
 		return ret;
 	/* A ROM is read-only; the table is vfio's own. */
 	ASSERT(offset >> FAKE_REGION_SHIFT != VFIO_PCI_ROM_REGION_INDEX);
-	ASSERT(offset >> FAKE_REGION_SHIFT != 0 || offset + size_bytes <= FAKE_DEVICE_TABLE ||
+	ASSERT(device->traits.is_strange || offset >> FAKE_REGION_SHIFT != 0 ||
+	       offset + size_bytes <= FAKE_DEVICE_TABLE ||
 	       offset >= FAKE_DEVICE_TABLE + FAKE_DEVICE_VECTORS * 16);
 	if (pwrite(fd, buffer, size_bytes, (off_t)offset) != (ssize_t)size_bytes)
 		return -EIO;
