@@ -37,6 +37,8 @@ int hw_rng(const char *argument, struct say *say);
 int hw_time(const char *argument, struct say *say);
 int hw_flip(const char *argument, struct say *say);
 
+int edu_run(const char *argument, struct say *say);
+
 int storm_run(const char *argument, struct say *say);
 
 int io_echo(const char *argument, struct say *say);

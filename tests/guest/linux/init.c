@@ -48,6 +48,7 @@ static const struct {
 	{"cpus", hw_cpus},
 	{"memory", hw_memory}, /* :MIB */
 	{"pci", hw_pci},
+	{"edu", edu_run}, /* QEMU's educational device: registers, DMA */
 	{"rng", hw_rng},
 	{"time", hw_time},
 	{"flip", hw_flip},    /* :ROUNDS		conversions by hypercall */
