@@ -60,8 +60,9 @@ void vfio_start(struct vfio *vfio)
 
 /* --- Words to the operator --- */
 
-static void describe(const struct vfio_device *device, char *text, size_t size_bytes,
-		     const char *fmt, va_list args)
+static void __attribute__((format(printf, 4, 0)))
+describe(const struct vfio_device *device, char *text, size_t size_bytes, const char *fmt,
+	 va_list args)
 {
 	int used =
 		snprintf(text, size_bytes, "device '%s' (%s): ", device->name, device->address);
