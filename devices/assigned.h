@@ -15,6 +15,7 @@
 struct host_paths {
 	const char *sysfs; /* /sys */
 	const char *dev;   /* /dev */
+	const char *proc;  /* /proc */
 	const char *state; /* /run/alcove */
 };
 

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "vmm/cleanup.h"
+#include "vmm/device_use.h"
 #include "vmm/err.h"
 
 #define DRIVER "vfio-pci"
@@ -277,7 +278,7 @@ static int check(const struct device_bind *bind, const struct host_pci *device, 
 			       "%s: the kernel has no driver " DRIVER
 			       "; load it: modprobe vfio-pci",
 			       device->address);
-	return 0;
+	return device_check_use(bind->paths, device->address, err);
 }
 
 static int change_driver(const struct device_bind *bind, const struct host_pci *device)

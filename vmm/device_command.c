@@ -110,7 +110,7 @@ static int change(const struct device_bind *bind, bool binds, char **words, stru
 int device_command(char **argv)
 {
 	static const struct host_paths paths = {
-		.sysfs = "/sys", .dev = "/dev", .state = "/run/alcove"};
+		.sysfs = "/sys", .dev = "/dev", .proc = "/proc", .state = "/run/alcove"};
 	const char *verb = argv[0] ? argv[0] : "";
 	struct device_bind bind;
 	struct err err = {0};

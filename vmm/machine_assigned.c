@@ -19,7 +19,7 @@ static void device_lost(void *opaque, const char *text)
 int machine_start_assigned(struct machine *machine, struct err *err)
 {
 	static const struct host_paths paths = {
-		.sysfs = "/sys", .dev = "/dev", .state = "/run/alcove"};
+		.sysfs = "/sys", .dev = "/dev", .proc = "/proc", .state = "/run/alcove"};
 	const struct config *config = machine->config;
 	struct vfio_env env = {
 		.host = machine->host,

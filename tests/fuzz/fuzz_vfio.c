@@ -156,7 +156,8 @@ static void make_strange(struct fuzz *fuzz)
 static void plug(struct fuzz *fuzz)
 {
 	const struct fuzz_tree *tree = tree_get();
-	const struct host_paths paths = {.sysfs = tree->sysfs, .dev = tree->dev, .state = ""};
+	const struct host_paths paths = {
+		.sysfs = tree->sysfs, .dev = tree->dev, .proc = "", .state = ""};
 	const struct vfio_env env = {
 		.host = fuzz->host,
 		.vm = fuzz->vm,

@@ -21,7 +21,7 @@
 
 struct host_tree {
 	char directory[64];
-	char sysfs[96], dev[96], state[96];
+	char sysfs[96], dev[96], proc[96], state[96];
 	struct host_paths paths;
 	/* The nth write from now on fails; 0: none. */
 	unsigned int fails_at;
@@ -103,9 +103,12 @@ static inline void tree_init(struct host_tree *tree)
 	ck_assert_ptr_nonnull(mkdtemp(tree->directory));
 	snprintf(tree->sysfs, sizeof(tree->sysfs), "%s/sys", tree->directory);
 	snprintf(tree->dev, sizeof(tree->dev), "%s/dev", tree->directory);
+	snprintf(tree->proc, sizeof(tree->proc), "%s/proc", tree->directory);
 	snprintf(tree->state, sizeof(tree->state), "%s/state", tree->directory);
-	tree->paths = (struct host_paths){
-		.sysfs = tree->sysfs, .dev = tree->dev, .state = tree->state};
+	tree->paths = (struct host_paths){.sysfs = tree->sysfs,
+					  .dev = tree->dev,
+					  .proc = tree->proc,
+					  .state = tree->state};
 	tree_run("mkdir -p %s/bus/pci/devices %s/bus/pci/drivers/vfio-pci "
 		 "%s/bus/pci/drivers/nvme %s/vfio/devices && touch %s/iommu",
 		 tree->sysfs, tree->sysfs, tree->sysfs, tree->dev, tree->dev);

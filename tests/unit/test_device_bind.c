@@ -243,6 +243,42 @@ START_TEST(test_records_of_devices_that_are_gone_are_dropped)
 }
 END_TEST
 
+/* @what: a shell command that makes the host use the disk. */
+static void expect_use(const char *what, const char *words)
+{
+	struct host_tree tree;
+	struct device_bind bind = start(&tree);
+	struct err err = {0};
+
+	tree_run("mkdir -p %s/self %s/class/block %s/block/" NVME "/nvme0n1/holders", tree.proc,
+		 tree.sysfs, tree.sysfs);
+	tree_run("ln -s ../../block/" NVME "/nvme0n1 %s/class/block/nvme0n1; "
+		 "echo 259:3 >%s/block/" NVME "/nvme0n1/dev",
+		 tree.sysfs, tree.sysfs);
+	tree_run("echo '1 0 259:1 / /home rw - ext4 /dev/x rw' >%s/self/mountinfo; "
+		 "echo '/dev/nvme0n11 partition' >%s/swaps",
+		 tree.proc, tree.proc);
+	tree_run("cd %s && %s", tree.directory, what);
+	if (*words) {
+		ck_assert_int_eq(device_bind(&bind, NVME, &err), -EBUSY);
+		ck_assert_msg(strstr(err.text, words), "%s", err.text);
+		ck_assert_str_eq(tree_get(&tree, NVME).driver, "nvme");
+	} else {
+		ck_assert_int_eq(device_bind(&bind, NVME, &err), 0);
+	}
+	tree_fini(&tree);
+}
+
+START_TEST(test_disk_that_the_host_uses_is_left_alone)
+{
+	expect_use("true", "");
+	expect_use("echo '2 0 259:3 / / rw - ext4 /dev/nvme0n1 rw' >>proc/self/mountinfo",
+		   "nvme0n1 is mounted at /;");
+	expect_use("printf '/dev/nvme0n1\\tpartition\\n' >>proc/swaps", "swapoff");
+	expect_use("mkdir sys/block/" NVME "/nvme0n1/holders/dm-0", "LVM");
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *const tests[] = {
@@ -255,6 +291,7 @@ int main(void)
 		test_driver_that_refuses_is_noticed,
 		test_next_command_mends_what_was_cut_short,
 		test_records_of_devices_that_are_gone_are_dropped,
+		test_disk_that_the_host_uses_is_left_alone,
 	};
 
 	return unit_run(unit_suite("device_bind", tests, ARRAY_SIZE(tests)));
