@@ -101,6 +101,11 @@ $O/lab/%: $O/tests/lab/%.o $(CONFORMANCE_PARTS:%.c=$O/%.o) $O/libfake.a $O/libal
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
+$O/lab/dma_device: $O/tests/lab/dma_device.o $O/tests/lab/dma_rig.o $O/tests/lab/nvme.o \
+		$O/libalcove.a
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
 # It asks iommufd's own test device, as the conformance programs do.
 $O/bench/bench_dma: $O/tests/bench/bench_dma.o $O/tests/lab/plug.o $O/tests/lab/subject.o \
 		$O/libfake.a $O/libalcove.a
