@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "vmm/args.h"
+#include "vmm/control_command.h"
 #include "vmm/device_command.h"
 #include "vmm/err.h"
 #include "vmm/host.h"
@@ -15,12 +16,14 @@
 #include "vmm/nearest.h"
 #include "vmm/options.h"
 #include "vmm/suite.h"
+#include "vmm/value.h"
 #include "vmm/version.h"
 
 struct command {
 	const char *name;
 	const char *synopsis;	       /* what follows the name */
 	const char *help;	       /* NULL: not listed */
+	const char *options;	       /* for the completion; NULL: none */
 	void (*print_help)(FILE *out); /* more help; NULL: none */
 	/* @argv: what follows the name. Returns the exit status; -1 when help was asked for. */
 	int (*run)(char **argv);
@@ -53,6 +56,44 @@ static const struct command commands[] = {
 		.help = "List devices of the host, get them ready for guests and back",
 		.print_help = device_print_help,
 		.run = device_command,
+	},
+	{
+		.name = "ps",
+		.synopsis = "[--json]",
+		.help = "List the virtual machines that run",
+		.options = "--json",
+		.print_help = ps_print_help,
+		.run = ps_command,
+	},
+	{
+		.name = "stats",
+		.synopsis = "NAME [--json]",
+		.help = "Show what a running virtual machine has counted",
+		.options = "--json",
+		.print_help = stats_print_help,
+		.run = stats_command,
+	},
+	{
+		.name = "stop",
+		.synopsis = "NAME",
+		.help = "Switch a running virtual machine off",
+		.print_help = stop_print_help,
+		.run = stop_command,
+	},
+	{
+		.name = "attach",
+		.synopsis = "NAME --device=ADDRESS[,KEY=VALUE]...",
+		.help = "Give a device of the host to a running virtual machine",
+		.options = "--device=",
+		.print_help = attach_print_help,
+		.run = attach_command,
+	},
+	{
+		.name = "detach",
+		.synopsis = "NAME DEVICE",
+		.help = "Take a device from a running virtual machine",
+		.print_help = detach_print_help,
+		.run = detach_command,
 	},
 	{
 		.name = "help",
@@ -124,7 +165,7 @@ static const struct {
 	{EXIT_STATUS_RESET, "The guest reset itself, with --on-reboot=exit"},
 	{EXIT_STATUS_INTERNAL, "KVM or Alcove failed while the guest ran"},
 	{EXIT_STATUS_TIME_LIMIT, "The time limit was reached"},
-	{EXIT_STATUS_STOPPED, "Stopped by a signal or by Ctrl-A x"},
+	{EXIT_STATUS_STOPPED, "Stopped by a signal, by Ctrl-A x or by `alcove stop`"},
 };
 
 static void run_print_help(FILE *out)
@@ -189,6 +230,35 @@ static int run_read_options(char **argv, struct config *config, struct err *err)
 	return more;
 }
 
+/*
+ * One that nobody gave: "demo-1234" of configs/demo.conf, "vm-1234" without a file. The
+ * process's number tells it from others of the same file.
+ */
+static int run_choose_name(const char *file, struct config *config, struct err *err)
+{
+	const char *base = file ? strrchr(file, '/') : NULL;
+	char name[CONFIG_NAME_MAX_BYTES];
+	size_t bytes;
+
+	if (config->name)
+		return 0;
+	base = base ? base + 1 : file ? file : "vm";
+	if (*base == '.')
+		base = "vm";
+	bytes = (size_t)(strchrnul(base, '.') - base);
+	if (bytes > sizeof(name) / 2)
+		bytes = sizeof(name) / 2;
+	snprintf(name, sizeof(name), "%.*s-%d", (int)bytes, base, (int)getpid());
+	for (char *c = name; *c; c++) {
+		char one[] = {*c, '\0'};
+
+		if (value_check_name(one, NULL))
+			*c = '-';
+	}
+	config->name = strdup(name);
+	return config->name ? 0 : err_set(err, -ENOMEM, "name: out of memory; free some");
+}
+
 /* The file first, so that the command line overrides it wherever the file's name stands. */
 static int run_read(char **argv, const char *file, struct config *config, struct err *err)
 {
@@ -198,7 +268,9 @@ static int run_read(char **argv, const char *file, struct config *config, struct
 		result = options_read_file(config, file, err);
 	if (result == 0)
 		result = run_read_options(argv, config, err);
-	return result == 0 ? config_check(config, err) : result;
+	if (result == 0)
+		result = config_check(config, err);
+	return result == 0 ? run_choose_name(file, config, err) : result;
 }
 
 static int run_machine(const struct config *config)
@@ -245,16 +317,21 @@ static int options_takes_value(const char *name, struct err *err)
 
 static void completion_print(FILE *out)
 {
+	struct command_words words[ARRAY_SIZE(commands) + 1] = {{NULL, NULL}};
 	char names[128] = "";
+	size_t n_words = 0;
 	size_t used = 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(commands) && used < sizeof(names); i++) {
 		if (commands[i].help)
 			used += (size_t)snprintf(names + used, sizeof(names) - used, "%s%s",
 						 used ? " " : "", commands[i].name);
+		if (commands[i].options)
+			words[n_words++] =
+				(struct command_words){commands[i].name, commands[i].options};
 	}
 	ASSERT(used < sizeof(names));
-	options_print_completion(out, names);
+	options_print_completion(out, names, words);
 }
 
 static int options_command(char **argv)

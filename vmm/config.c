@@ -208,10 +208,9 @@ static int disk_check(const struct disk_config *disk, struct err *err)
 	return 0;
 }
 
-static int device_check(const struct config *config, unsigned int index, struct err *err)
+int config_check_device(const struct device_config *device, struct err *err)
 {
-	const struct device_config *device = &config->devices[index];
-	char address[PCI_ADDRESS_BYTES], other[PCI_ADDRESS_BYTES];
+	char address[PCI_ADDRESS_BYTES];
 
 	if (!device->host)
 		return err_set(err, -EINVAL,
@@ -223,6 +222,18 @@ static int device_check(const struct config *config, unsigned int index, struct 
 			       "device '%s': '%s' is no PCI address; write it as 0000:01:00.0, "
 			       "see `alcove device list`",
 			       device->name, device->host);
+	return 0;
+}
+
+static int device_check(const struct config *config, unsigned int index, struct err *err)
+{
+	const struct device_config *device = &config->devices[index];
+	char address[PCI_ADDRESS_BYTES], other[PCI_ADDRESS_BYTES];
+	int result = config_check_device(device, err);
+
+	if (result < 0)
+		return result;
+	pci_address_parse(device->host, address);
 	for (unsigned int i = 0; i < index; i++) {
 		if (pci_address_parse(config->devices[i].host, other) &&
 		    !strcmp(address, other))

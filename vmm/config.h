@@ -34,6 +34,13 @@ enum sandbox_mode {
 	SANDBOX_OFF,
 };
 
+/* Does the VM listen for `alcove ps`, `stats`, `stop`, `attach` and `detach`? */
+enum control_mode {
+	CONTROL_OFF,
+	CONTROL_AUTO, /* where there is a place for that */
+	CONTROL_ON,   /* or does not start */
+};
+
 enum console_kind {
 	CONSOLE_SERIAL, /* stdio is the 16550A */
 	CONSOLE_VIRTIO, /* stdio is the virtio console; until then the 16550A's output too */
@@ -62,7 +69,8 @@ struct device_config {
 };
 
 struct config {
-	char *name; /* NULL: none */
+	char *name; /* NULL: none, and no control */
+	enum control_mode control;
 	enum guest_type type;
 	unsigned int n_vcpus;
 	uint64_t memory_bytes;

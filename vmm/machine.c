@@ -16,7 +16,9 @@
 #include <unistd.h>
 
 #include "vmm/cleanup.h"
+#include "vmm/control_socket.h"
 #include "vmm/log.h"
+#include "vmm/machine_control.h"
 #include "vmm/machine_parts.h"
 #include "vmm/sandbox.h"
 #include "vmm/sigbus.h"
@@ -42,6 +44,8 @@ struct lives {
 	const struct config *config;
 	struct log *log;
 	sigset_t stop_signals;
+	struct control_socket control;
+	struct timespec started;
 	struct timespec deadline; /* if the configuration has a time limit */
 	unsigned int n_resets;	  /* so far */
 };
@@ -56,6 +60,8 @@ static void machine_init(struct machine *machine, const struct lives *lives)
 		.type = guest_type_find(lives->config->type),
 		.log = lives->log,
 		.n_resets = lives->n_resets,
+		.started = lives->started,
+		.control_socket = &lives->control,
 		.vm = -1,
 		.signals = -1,
 		.serial_log = -1,
@@ -143,6 +149,7 @@ static const struct {
 	[END_EXIT] = {EXIT_STATUS_OK, NULL},
 	[END_QUIT] = {EXIT_STATUS_STOPPED, "stopped from the console"},
 	[END_SIGNAL] = {EXIT_STATUS_STOPPED, NULL},
+	[END_STOP] = {EXIT_STATUS_STOPPED, "stopped by `alcove stop`"},
 	[END_SHUTDOWN] = {EXIT_STATUS_SHUTDOWN,
 			  "a processor of the guest shut down (triple fault)"},
 	[END_TIME_LIMIT] = {EXIT_STATUS_TIME_LIMIT,
@@ -188,6 +195,7 @@ static enum exit_status machine_run_lives(struct lives *lives)
 {
 	struct end end;
 
+	lives->started = deadline_after(0);
 	lives->deadline = deadline_after(lives->config->time_limit_s);
 	for (;; lives->n_resets++) {
 		end = machine_live(lives);
@@ -228,7 +236,8 @@ enum exit_status machine_run(struct host *host, const struct config *config)
 {
 	enum exit_status status = EXIT_STATUS_SETUP;
 	struct log log;
-	struct lives lives = {.host = host, .config = config, .log = &log};
+	struct lives lives = {
+		.host = host, .config = config, .log = &log, .control = {.fd = -1}};
 	struct err err = {0};
 	sigset_t old_signals;
 	int ret = 0;
@@ -243,6 +252,8 @@ enum exit_status machine_run(struct host *host, const struct config *config)
 	if (config->console != CONSOLE_NONE)
 		ret = terminal_make_raw(STDIN_FILENO, &err);
 	if (!ret)
+		ret = machine_open_control(config, &log, &lives.control, &err);
+	if (!ret)
 		ret = sandbox_enter(SANDBOX_MAIN, config->sandbox, &err);
 
 	pthread_sigmask(SIG_BLOCK, &lives.stop_signals, &old_signals);
@@ -252,6 +263,7 @@ enum exit_status machine_run(struct host *host, const struct config *config)
 		terminal_restore();
 		log_error(&log, "%s", err.text);
 	}
+	control_socket_close(&lives.control);
 	stop_signals_forget(&lives.stop_signals);
 	pthread_sigmask(SIG_SETMASK, &old_signals, NULL);
 	log_fini(&log);

@@ -18,7 +18,7 @@ enum exit_status {
 	EXIT_STATUS_RESET = 204,     /* the guest reset itself and on-reboot=exit */
 	EXIT_STATUS_INTERNAL = 205,  /* KVM or Alcove failed while the guest ran */
 	EXIT_STATUS_TIME_LIMIT = 206,
-	EXIT_STATUS_STOPPED = 207, /* by a signal or Ctrl-A x */
+	EXIT_STATUS_STOPPED = 207, /* by a signal, Ctrl-A x or `alcove stop` */
 };
 
 /**

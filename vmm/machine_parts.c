@@ -18,6 +18,7 @@
 #include "vmm/conversion_log.h"
 #include "vmm/cpuid.h"
 #include "vmm/host.h"
+#include "vmm/machine_control.h"
 #include "vmm/sandbox.h"
 #include "vmm/type.h"
 
@@ -428,6 +429,7 @@ static const struct part {
 	{platform_start, platform_stop},
 	{virtio_start, virtio_stop},
 	{machine_start_assigned, machine_stop_assigned},
+	{machine_start_control, machine_stop_control},
 	{loop_start, loop_end},
 	{vcpus_start, vcpus_stop},
 	{guest_start, guest_stop},

@@ -25,6 +25,7 @@ enum end_kind {
 	END_EXIT,
 	END_QUIT,
 	END_SIGNAL,
+	END_STOP, /* `alcove stop` */
 	END_SHUTDOWN,
 	END_TIME_LIMIT,
 	END_FAILED,
@@ -35,6 +36,9 @@ struct end {
 	unsigned int code; /* END_EXIT: what the guest wrote; END_SIGNAL: the signal */
 	char reason[ERR_TEXT_MAX_BYTES]; /* END_NO_START, END_FAILED */
 };
+
+struct control_server;
+struct control_socket;
 
 struct machine {
 	struct host *host;
@@ -77,6 +81,10 @@ struct machine {
 	bool has_loop_thread;
 	int loop_result; /* of loop_run; read after its thread has been joined */
 	bool is_stuck;	 /* loop_run left operations in flight */
+
+	struct timespec started; /* the first life, on the monotonic clock */
+	const struct control_socket *control_socket; /* of all lives; perhaps none */
+	struct control_server *control;		     /* NULL: none */
 
 	pthread_mutex_t lock; /* guards end */
 	pthread_cond_t ended;

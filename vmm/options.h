@@ -89,10 +89,23 @@ bool options_know(const char *name, struct err *err);
 /* Does it all fit together, is all there that is needed? Returns 0, -EINVAL. */
 int config_check(const struct config *config, struct err *err);
 
+/* The same for one device. */
+int config_check_device(const struct device_config *device, struct err *err);
+
 /* The table as text: for `alcove help run`, for the man page (scdoc), for bash. */
 void options_print_help(FILE *out);
 void options_print_man(FILE *out);
-/* @commands: of the program, with blanks between. */
-void options_print_completion(FILE *out, const char *commands);
+/* What may follow a command other than `run`, with blanks between. */
+struct command_words {
+	const char *command;
+	const char *words;
+};
+
+/*
+ * @commands: of the program, with blanks between. @words: of those that have options of their
+ * own; ends with a NULL command.
+ */
+void options_print_completion(FILE *out, const char *commands,
+			      const struct command_words *words);
 
 #endif

@@ -61,6 +61,13 @@ static const char *const console_words[] = {
 	NULL,
 };
 
+static const char *const control_words[] = {
+	[CONTROL_OFF] = "off",
+	[CONTROL_AUTO] = "auto",
+	[CONTROL_ON] = "on",
+	NULL,
+};
+
 static const char *const sandbox_words[] = {
 	[SANDBOX_ON] = "on",
 	[SANDBOX_LOG] = "log",
@@ -73,8 +80,18 @@ static const struct option vm_options[] = {
 		.key = "name",
 		.kind = OPTION_NAME,
 		.argument = "NAME",
-		.help = "Name of the VM, for messages",
+		.help = "Name of the VM, for `alcove ps` and its like; if not given, that of "
+			"the config file and the number of the process, vm-1234",
 		.offset = STRING(name),
+	},
+	{
+		.key = "control",
+		.kind = OPTION_CHOICE,
+		.fallback = "auto",
+		.help = "Listen for `alcove ps` and its like: never, where there is a place "
+			"for the socket, or else not run",
+		.words = control_words,
+		.offset = UINT(control),
 	},
 	{
 		.key = "type",

@@ -170,13 +170,16 @@ static void completion_print_values(FILE *out, const char *name, const struct op
 	fputs("' ;;\n", out);
 }
 
-void options_print_completion(FILE *out, const char *commands)
+void options_print_completion(FILE *out, const char *commands,
+			      const struct command_words *words)
 {
 	const struct option_section *section;
 	const struct option *option;
 
 	fprintf(out, "%s\t1,*) words='%s' ;;\n\t2,help,*) words='%s' ;;\n", completion_head,
 		commands, commands);
+	for (; words->command; words++)
+		fprintf(out, "\t*,%s,*) words='%s' ;;\n", words->command, words->words);
 	for (section = option_sections; section->name; section++) {
 		for (option = section->options; option->key; option++) {
 			if (!section->bare)

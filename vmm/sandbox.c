@@ -18,6 +18,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -141,6 +142,11 @@ static const struct rule rules[] = {
 	{CALL(read), .roles = ALL},  /* eventfds, terminals */
 	{CALL(write), .roles = ALL}, /* idem; messages */
 	{CALL(close), .roles = ALL},
+
+	/* The control socket: opened before the sandbox closes, served by the loop. */
+	{CALL(accept4), .roles = LOOP},
+	{CALL_IF(getsockopt, 3, UINT32_MAX, SO_PEERCRED), .roles = LOOP},
+	{CALL(unlinkat), .roles = MAIN},
 
 	/* Waiting, and waking who waits. */
 	{CALL(io_uring_setup), .roles = MAIN},

@@ -40,6 +40,7 @@ static void check_config(const struct config *config)
 	ASSERT(config->hw <= BOOT_HW_FDT);
 	ASSERT(config->console <= CONSOLE_NONE);
 	ASSERT(config->sandbox <= SANDBOX_OFF);
+	ASSERT(config->control <= CONTROL_ON);
 	ASSERT(config->on_reboot <= REBOOT_EXIT);
 	ASSERT(config->cmdline);
 	ASSERT(config->n_disks <= CONFIG_DISKS_MAX);

@@ -5,6 +5,7 @@
 #include "tests/unit/scratch.h"
 #include "tests/unit/unit.h"
 #include "vmm/args.h"
+#include "vmm/control_command.h"
 #include "vmm/err.h"
 #include "vmm/options.h"
 #include "vmm/suite.h"
@@ -354,7 +355,9 @@ static char *print_text(void (*print)(FILE *out))
 
 static void print_completion(FILE *out)
 {
-	options_print_completion(out, "run help");
+	static const struct command_words words[] = {{"ps", "--json"}, {NULL, NULL}};
+
+	options_print_completion(out, "run ps help", words);
 }
 
 /* Is @name in @text, not as a part of a longer name? */
@@ -395,6 +398,7 @@ END_TEST
 START_TEST(test_manual_mentions_real_options_only)
 {
 	_cleanup_free_ char *suite_help = print_text(suite_print_help);
+	_cleanup_free_ char *ps_help = print_text(ps_print_help);
 	FILE *file = fopen("docs/alcove.1.scd.in", "re");
 	char text[16 * 1024];
 	unsigned int n = 0;
@@ -410,7 +414,8 @@ START_TEST(test_manual_mentions_real_options_only)
 			 (int)strspn(at, "-abcdefghijklmnopqrstuvwxyz"), at);
 		if (!strcmp(name, "--"))
 			continue;
-		ck_assert_msg(options_know(name + 2, NULL) || has_name(suite_help, name),
+		ck_assert_msg(options_know(name + 2, NULL) || has_name(suite_help, name) ||
+				      has_name(ps_help, name),
 			      "the manual mentions %s", name);
 		n++;
 	}
@@ -444,7 +449,8 @@ START_TEST(test_bash_completes_commands_options_and_values)
 
 	scratch_init(&scratch, "alcove.bash", text, strlen(text));
 	ck_assert_str_eq(complete(scratch.path, "alcove r"), "run ");
-	ck_assert_str_eq(complete(scratch.path, "alcove help \"\""), "run help ");
+	ck_assert_str_eq(complete(scratch.path, "alcove help \"\""), "run ps help ");
+	ck_assert_str_eq(complete(scratch.path, "alcove ps -"), "--json ");
 	ck_assert_str_eq(complete(scratch.path, "alcove run vm.conf --cp"), "--cpus= ");
 	ck_assert_str_eq(complete(scratch.path, "alcove run --hw ="), "acpi fdt ");
 	ck_assert_str_eq(complete(scratch.path, "alcove run --hw = a"), "acpi ");

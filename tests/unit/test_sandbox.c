@@ -131,6 +131,28 @@ static void act_unknown_ioctl(void)
 	act_ioctl(0xdead);
 }
 
+/* Of the loop, for clients of the control socket. */
+static void act_accept(void)
+{
+	accept4(-1, NULL, NULL, SOCK_CLOEXEC);
+}
+
+static void act_peer(void)
+{
+	struct ucred peer;
+	socklen_t bytes = sizeof(peer);
+
+	getsockopt(-1, SOL_SOCKET, SO_PEERCRED, &peer, &bytes);
+}
+
+static void act_other_option(void)
+{
+	int value;
+	socklen_t bytes = sizeof(value);
+
+	getsockopt(-1, SOL_SOCKET, SO_ERROR, &value, &bytes);
+}
+
 static void act_socket(void)
 {
 	socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -278,6 +300,7 @@ START_TEST(test_no_role_may_do_what_alcove_never_does)
 {
 	for (enum sandbox_role role = SANDBOX_MAIN; role <= SANDBOX_VCPU_DEVICES; role++) {
 		expect_forbidden(role, act_socket, "socket");
+		expect_forbidden(role, act_other_option, "getsockopt");
 		expect_forbidden(role, act_execute, "execve");
 		expect_forbidden(role, act_signal_others, "tgkill");
 		expect_forbidden(role, act_map_code, "mmap");
@@ -304,6 +327,8 @@ START_TEST(test_roles_differ)
 		{act_bind, "ioctl", {[SANDBOX_MAIN] = true}},
 		{act_create_vm, "ioctl", {[SANDBOX_MAIN] = true}},
 		{act_open, "openat", {[SANDBOX_MAIN] = true}},
+		{act_accept, "accept4", {[SANDBOX_MAIN] = true, [SANDBOX_LOOP] = true}},
+		{act_peer, "getsockopt", {[SANDBOX_MAIN] = true, [SANDBOX_LOOP] = true}},
 		{act_io_uring,
 		 "io_uring_enter",
 		 {[SANDBOX_MAIN] = true, [SANDBOX_LOOP] = true}},
