@@ -52,7 +52,7 @@ static const struct {
 	{"rng", hw_rng},
 	{"time", hw_time},
 	{"flip", hw_flip},    /* :ROUNDS		conversions by hypercall */
-	{"storm", storm_run}, /* :SECONDS:inplace|paired[:vda] */
+	{"storm", storm_run}, /* :SECONDS:inplace|paired[:vda[:orderly]] */
 	{"echo", io_echo},    /* :/dev/hvc0		lines until "quit" */
 	{"echo-console", io_echo},
 	{"hvc", io_hvc},

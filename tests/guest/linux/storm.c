@@ -34,8 +34,9 @@ struct tally {
 
 struct storm {
 	time_t end;
-	int preserves; /* a page keeps its contents when it changes side; else it is zeroed */
-	char disk[64]; /* "": none */
+	int preserves;	/* a page keeps its contents when it changes side; else it is zeroed */
+	char disk[64];	/* "": none */
+	int is_orderly; /* nothing is converted while the disk uses it */
 	struct tally *tally;
 };
 
@@ -177,6 +178,50 @@ static int under_io_run(const struct storm *storm)
 	return status ? -ECHILD : 0;
 }
 
+/*
+ * Convert a window, and then pages at both ends of it; write it to the disk and read it back.
+ * The disk has nothing to do with a page while it is private.
+ */
+static int orderly_round(const struct storm *storm, int fd, int disk, char *memory)
+{
+	enum { WINDOW = 64 };
+	uint64_t first = 1 + (uint64_t)random() % (BUFFER_PAGES - WINDOW - 1);
+	char *window = memory + first * PAGE;
+	uint64_t seed = 1 + (uint64_t)random();
+	static char expected[WINDOW * PAGE];
+
+	if (flip_set(fd, first, WINDOW, 1) || flip_set(fd, first, WINDOW, 0) ||
+	    flip_set(fd, first - 1, 1, 1) || flip_set(fd, first + WINDOW, 1, 1))
+		return -EIO;
+	pattern_fill(expected, sizeof(expected), seed);
+	memcpy(window, expected, sizeof(expected));
+	if (pwrite(disk, window, sizeof(expected), DISK_BYTES) != sizeof(expected))
+		return -EIO;
+	memset(window, 0, sizeof(expected));
+	if (pread(disk, window, sizeof(expected), DISK_BYTES) != sizeof(expected))
+		return -EIO;
+	if (memcmp(window, expected, sizeof(expected)))
+		return -EILSEQ;
+	if (flip_set(fd, first - 1, 1, 0) || flip_set(fd, first + WINDOW, 1, 0))
+		return -EIO;
+	atomic_fetch_add(&storm->tally->n_conversions, 6);
+	atomic_fetch_add(&storm->tally->n_reads, 1);
+	return 0;
+}
+
+static int orderly_run(const struct storm *storm)
+{
+	int disk = open(storm->disk, O_RDWR | O_DIRECT | O_CLOEXEC);
+	int fd, ret = 0;
+	char *memory = buffer_open(&fd);
+
+	if (!memory || disk < 0)
+		return -errno;
+	while (!ret && !storm_is_over(storm))
+		ret = orderly_round(storm, fd, disk, memory);
+	return ret;
+}
+
 static pid_t process_start(const struct storm *storm, int (*run)(const struct storm *storm),
 			   unsigned int seed)
 {
@@ -188,15 +233,17 @@ static pid_t process_start(const struct storm *storm, int (*run)(const struct st
 	_exit(-run(storm) & 0xff);
 }
 
-/* SECONDS:inplace|paired[:DISK] */
+/* SECONDS:inplace|paired[:DISK[:orderly]] */
 static int storm_parse(const char *argument, struct storm *storm)
 {
-	char contents[16] = "", disk[32] = "";
+	char contents[16] = "", disk[32] = "", order[16] = "";
 	struct timespec now;
 	long seconds;
 
-	if (sscanf(argument, "%ld:%15[a-z]:%31[a-z0-9]", &seconds, contents, disk) < 2)
+	if (sscanf(argument, "%ld:%15[a-z]:%31[a-z0-9]:%15[a-z]", &seconds, contents, disk,
+		   order) < 2)
 		return -EINVAL;
+	storm->is_orderly = !strcmp(order, "orderly");
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	storm->end = now.tv_sec + seconds;
 	storm->preserves = !strcmp(contents, "inplace");
@@ -220,7 +267,8 @@ int storm_run(const char *argument, struct say *say)
 		pids[n++] = process_start(&storm, worker_run, (unsigned int)i + 1);
 	if (*storm.disk) {
 		pids[n++] = process_start(&storm, disk_run, 100);
-		pids[n++] = process_start(&storm, under_io_run, 101);
+		pids[n++] = process_start(&storm, storm.is_orderly ? orderly_run : under_io_run,
+					  101);
 	}
 	while (n--) {
 		int status;
