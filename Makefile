@@ -197,6 +197,7 @@ bench:
 	tests/lab/run build/release/bench/bench_convert
 	tests/lab/run --append kvm.gmem_in_place_conversion=0 build/release/bench/bench_convert
 	tests/lab/run build/release/bench/bench_dma
+	tests/lab/run --nvme tests/bench/bench_passthrough build/release/alcove
 
 bench-programs: $(BENCH) $O/alcove $O/guest/tiny
 

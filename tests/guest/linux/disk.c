@@ -9,6 +9,7 @@
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "tests/guest/linux/guest.h"
@@ -250,4 +251,59 @@ int disk_switch_root(const char *argument, struct say *say)
 	fflush(stdout);
 	execv(argv[0], argv);
 	return -errno;
+}
+
+/* Deliveries of a driver's interrupts so far, on all processors. */
+static unsigned long interrupts_of(const char *driver)
+{
+	FILE *file = fopen("/proc/interrupts", "re");
+	unsigned long sum = 0;
+	char line[1024];
+
+	while (file && fgets(line, sizeof(line), file)) {
+		char *at = strchr(line, ':');
+
+		if (!at || !strstr(line, driver))
+			continue;
+		for (at++; strspn(at, " ") && at[strspn(at, " ")] >= '0' &&
+			   at[strspn(at, " ")] <= '9';)
+			sum += strtoul(at, &at, 10);
+	}
+	if (file)
+		fclose(file);
+	return sum;
+}
+
+/* :DISK:SECONDS:DRIVER, one read of 4 KiB at a time, anywhere in the first 16 MiB */
+int disk_rate(const char *argument, struct say *say)
+{
+	enum { BLOCK = 4096, BLOCKS = 4096 };
+	void *block = aligned_alloc(BLOCK, BLOCK);
+	int fd = disk_open(argument, O_RDONLY | O_DIRECT), seconds;
+	unsigned long n = 0, interrupts;
+	struct timespec start, now;
+	double took;
+	char driver[32];
+
+	if (fd < 0)
+		return fd;
+	if (sscanf(argument, "%*[^:]:%d:%31s", &seconds, driver) != 2)
+		return -EINVAL;
+	interrupts = interrupts_of(driver);
+	clock_gettime(CLOCK_MONOTONIC, &start);
+	do {
+		off_t offset = (off_t)(n * 2654435761u % BLOCKS) * BLOCK;
+
+		if (pread(fd, block, BLOCK, offset) != BLOCK)
+			return -EIO;
+		n++;
+		clock_gettime(CLOCK_MONOTONIC, &now);
+		took = (double)(now.tv_sec - start.tv_sec) +
+		       (double)(now.tv_nsec - start.tv_nsec) / 1e9;
+	} while (took < seconds);
+	say_add(say, " reads/s=%.0f interrupts/s=%.0f", (double)n / took,
+		(double)(interrupts_of(driver) - interrupts) / took);
+	close(fd);
+	free(block);
+	return 0;
 }

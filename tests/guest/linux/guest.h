@@ -27,6 +27,7 @@ int disk_read(const char *argument, struct say *say);
 int disk_write(const char *argument, struct say *say);
 int disk_discard(const char *argument, struct say *say);
 int disk_io_error(const char *argument, struct say *say);
+int disk_rate(const char *argument, struct say *say);
 int disk_files(const char *argument, struct say *say);
 int disk_switch_root(const char *argument, struct say *say);
 

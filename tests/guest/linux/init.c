@@ -43,6 +43,7 @@ static const struct {
 	{"disk-write", disk_write},	  /* :vda[:MIB]		destroys it */
 	{"disk-discard", disk_discard},	  /* :vda			its first MiB */
 	{"disk-io-error", disk_io_error}, /* :vda			which errno */
+	{"disk-rate", disk_rate},	  /* :vda:SECONDS:DRIVER	small reads */
 	{"disk-files", disk_files},	  /* :vda			known files on ext4 */
 	{"switch-root", disk_switch_root},
 	{"cpus", hw_cpus},
