@@ -47,7 +47,8 @@ static void put_processors(struct aml *aml, unsigned int n_vcpus)
 
 /*
  * Control of PCI features, PCI Firmware Specification 4.5: Arg0 is the UUID, Arg3 the
- * capabilities. The guest may own all it asks for, since nobody else does.
+ * capabilities. The guest may own all it asks for, since nobody else does: hot plug of root
+ * ports, PME, AER, the structure of PCI Express.
  */
 static void put_pci_osc(struct aml *aml)
 {
@@ -91,7 +92,7 @@ static void put_pci_host(struct aml *aml, const struct layout *layout)
 
 	aml_name(aml, "_CRS");
 	resources = aml_begin_resources(aml);
-	aml_resource_bus_window(aml, 0, 0);
+	aml_resource_bus_window(aml, 0, 255); /* root ports have buses behind them */
 	aml_resource_io(aml, PLATFORM_PCI_CONF_PORT, PLATFORM_PCI_CONF_PORTS);
 	aml_resource_memory32_window(aml, (uint32_t)layout->mmio32.start,
 				     (uint32_t)(layout->mmio32.end - 1));

@@ -178,7 +178,7 @@ int msi_routes_set(struct msi_routes *routes, uint32_t gsi, uint64_t address, ui
 /* Its irqfd is gone. */
 void msi_routes_remove(struct msi_routes *routes, uint32_t gsi);
 
-/* --- PCI: bus 0 of segment 0, endpoints only --- */
+/* --- PCI: bus 0 of segment 0, and a bus behind each root port --- */
 
 struct pci_host;
 struct pci_device;
@@ -302,6 +302,49 @@ void pci_host_free(struct pci_host *host);
  * any vCPU runs. Returns the slot, -ENOSPC (no free slot, or no room for the BARs).
  */
 int pci_host_add(struct pci_host *host, struct pci_device *device);
+
+/* --- Root ports: one slot each, for a device that comes and goes while the guest runs --- */
+
+enum { PCI_PORTS_MAX = 8 };
+
+struct pci_port;
+
+struct pci_port_user {
+	/*
+	 * The guest is done with the device: nobody there uses it, and it may go. Once for each
+	 * plug at most, and only until the device is removed. On a vCPU's thread, under the
+	 * lock of PCI configuration: do no more than post.
+	 */
+	void (*released)(struct pci_port_user *user);
+};
+
+/**
+ * Add a root port to bus 0, before any vCPU runs. It starts with bus numbers and 32 MiB of
+ * memory below and 4 GiB above 4 GiB for what is behind it. Its host frees it.
+ *
+ * Returns 0, -ENOSPC (ports, slots or memory), -ENOMEM.
+ */
+int pci_host_add_port(struct pci_host *host, const struct msi_sink *sink,
+		      struct pci_port **ret_port);
+
+/**
+ * Put @device into the port's slot; the guest is told. Any thread, under no lock.
+ *
+ * Its BARs get addresses as far as the port has room where the guest has put it; a guest that
+ * takes devices in at run time gives them others. @user stays until the device is removed.
+ * pci_device_free removes it, whether the guest is ready for that or not.
+ * Returns 0, -EBUSY (the slot is not empty).
+ */
+int pci_port_plug(struct pci_port *port, struct pci_device *device, struct pci_port_user *user);
+
+/**
+ * Ask the guest to let go of the device in the slot: the attention button. Any thread, under no
+ * lock. Asking again does nothing.
+ *
+ * Returns true when nobody has to be waited for, because the guest uses no hot plug or has let
+ * go of it; false: `released` is called, if the guest ever gets that far.
+ */
+bool pci_port_ask(struct pci_port *port);
 
 /* --- What devices tell the machine --- */
 

@@ -67,6 +67,25 @@ void pci_device_free(struct pci_device *device)
 	free(device);
 }
 
+void pci_device_make_bridge(struct pci_device *device)
+{
+	uint8_t *config = device->config, *writable = device->writable;
+
+	ASSERT(!device->host);
+	config_set(config, PCI_HEADER_TYPE, PCI_HEADER_TYPE_BRIDGE, 1);
+	config_set(config, PCI_PREF_MEMORY_BASE,
+		   PCI_PREF_RANGE_TYPE_64 << 16 | PCI_PREF_RANGE_TYPE_64, 4);
+	/* The subsystem's place in the other header. */
+	config_set(config, PCI_PREF_LIMIT_UPPER32, 0, 4);
+	config_set(writable, PCI_PRIMARY_BUS, 0x00ffffff, 4);
+	config_set(writable, PCI_MEMORY_BASE, 0xfff0fff0, 4);
+	config_set(writable, PCI_PREF_MEMORY_BASE, 0xfff0fff0, 4);
+	config_set(writable, PCI_PREF_BASE_UPPER32, UINT32_MAX, 4);
+	config_set(writable, PCI_PREF_LIMIT_UPPER32, UINT32_MAX, 4);
+	config_set(writable, PCI_BRIDGE_CONTROL, PCI_BRIDGE_CTL_PARITY | PCI_BRIDGE_CTL_SERR,
+		   2);
+}
+
 void pci_device_set_ops(struct pci_device *device, const struct pci_device_ops *ops,
 			void *owner)
 {
@@ -281,8 +300,8 @@ static void write_bytes(struct pci_device *device, unsigned int offset, uint32_t
 bool pci_device_write_config(struct pci_device *device, unsigned int offset, uint32_t value,
 			     unsigned int size_bytes)
 {
-	static const struct range bars = {PCI_BASE_ADDRESS_0, PCI_CARDBUS_CIS};
-	static const struct range rom = {PCI_ROM_ADDRESS, PCI_CAPABILITY_LIST};
+	/* BARs and ROM; of a bridge buses and windows. */
+	static const struct range places = {PCI_BASE_ADDRESS_0, PCI_CAPABILITY_LIST};
 	static const struct range command = {PCI_COMMAND, PCI_STATUS};
 	struct range written = {.start = offset, .end = offset + size_bytes};
 	bool was_asleep = device->is_asleep;
@@ -302,6 +321,6 @@ bool pci_device_write_config(struct pci_device *device, unsigned int offset, uin
 			write_bytes(device, at, piece, n);
 	}
 	atomic_store(&device->is_master, device->config[PCI_COMMAND] & PCI_COMMAND_MASTER);
-	return range_overlaps(written, command) || range_overlaps(written, bars) ||
-	       range_overlaps(written, rom) || device->is_asleep != was_asleep;
+	return range_overlaps(written, command) || range_overlaps(written, places) ||
+	       device->is_asleep != was_asleep;
 }

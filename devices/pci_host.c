@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The root of bus 0: how configuration space is reached (ECAM, mechanism #1), which device is
- * in which slot, and which BARs are on the bus.
+ * The root: how configuration space is reached (ECAM, mechanism #1), which device is in which
+ * slot of bus 0 or behind which port, and which BARs are on the bus.
  *
- * The guest may put BARs where it likes. Only what lies in one of the bridge's windows is
- * decoded, so a BAR can never cover RAM, ECAM or a platform device. Of BARs that overlap, the
- * one that came first stays; the others are tried again after every change, so each comes on as
- * soon as there is room.
+ * The guest may put BARs where it likes. Only what lies in one of the bridge's windows, and
+ * behind a port in one of the port's, is decoded, so a BAR can never cover RAM, ECAM or a
+ * platform device. Of BARs that overlap, the one that came first stays; the others are tried
+ * again after every change, so each comes on as soon as there is room.
  */
 #include "devices/pci.h"
 
@@ -22,40 +22,44 @@
 #include "vmm/platform.h"
 
 enum {
-	PCI_SLOTS = 32,
+	FUNCTIONS_PER_BUS = 256,
 	FUNCTIONS_PER_SLOT = 8,
 	ECAM_FUNCTION_SHIFT = 12,
 	CONF_ADDRESS_OFFSET = 0, /* from PLATFORM_PCI_CONF_PORT */
 	CONF_DATA_OFFSET = 4,
 };
 
-enum window { WINDOW_32, WINDOW_64, PCI_WINDOWS };
-
 #define CONF_ADDRESS_ENABLE UINT32_C(0x80000000)
 
-struct pci_host {
-	struct bus *mmio;
-	struct bus *pio;
-	struct range ecam;
-	/* Forwarded to BARs. Those that are not prefetchable start in the first if it has
-	 * room: kernels without ACPI and code without paging find them best below 4 GiB. */
-	struct range windows[PCI_WINDOWS];
-	gpa_t free[PCI_WINDOWS]; /* where the room for BARs starts; before vCPUs run */
-
-	pthread_mutex_t lock; /* guards what follows and the configuration of the devices */
-	uint32_t conf_address;
-	struct pci_device *devices[PCI_SLOTS]; /* the bridge is at 0 */
-};
+/* What a port starts with for what comes behind it. */
+#define PORT_32_BYTES (32 * MIB)
+#define PORT_64_BYTES (4 * GIB)
 
 /* --- BARs on the bus --- */
 
-static bool is_in_window(const struct pci_host *host, struct range range)
+/* The port a device is behind; NULL: it is on bus 0. */
+static struct pci_port *port_of(const struct pci_host *host, const struct pci_device *device)
 {
+	return device->slot < PCI_SLOTS ? NULL : host->ports[device->slot - PCI_SLOTS];
+}
+
+/* Where a BAR is to be on the bus, or PCI_BAR_UNMAPPED. */
+static gpa_t bar_target(const struct pci_host *host, const struct pci_device *device,
+			unsigned int index)
+{
+	const struct pci_port *port = port_of(host, device);
+	gpa_t gpa = pci_device_get_bar(device, index);
+	struct range range;
+
+	if (gpa == PCI_BAR_UNMAPPED || !range_init(&range, gpa, device->bars[index].size_bytes))
+		return PCI_BAR_UNMAPPED;
+	if (port && !pci_port_forwards(port, range))
+		return PCI_BAR_UNMAPPED;
 	for (unsigned int i = 0; i < PCI_WINDOWS; i++) {
-		if (range_covers(host->windows[i], range))
-			return true;
+		if (range_covers(host->rooms[i].window, range))
+			return gpa;
 	}
-	return false;
+	return PCI_BAR_UNMAPPED;
 }
 
 static void unmap_bar(struct pci_host *host, struct pci_device *device, unsigned int index)
@@ -73,18 +77,26 @@ static void unmap_bar(struct pci_host *host, struct pci_device *device, unsigned
 static void map_bar(struct pci_host *host, struct pci_device *device, unsigned int index)
 {
 	struct pci_bar *bar = &device->bars[index];
-	gpa_t gpa = pci_device_get_bar(device, index);
-	struct range range;
+	gpa_t gpa = bar_target(host, device, index);
 
 	if (gpa == PCI_BAR_UNMAPPED || gpa == bar->mapped)
 		return;
-	if (!range_init(&range, gpa, bar->size_bytes) || !is_in_window(host, range))
-		return;
-	if (bus_add(host->mmio, range, &bar->ops->access, bar->owner))
+	if (bus_add(host->mmio, (struct range){gpa, gpa + bar->size_bytes}, &bar->ops->access,
+		    bar->owner))
 		return;
 	bar->mapped = gpa;
 	if (bar->ops->moved)
 		bar->ops->moved(bar->owner, index, gpa);
+}
+
+static void map_bars_locked(struct pci_host *host)
+{
+	for (unsigned int slot = 0; slot < PCI_PLACES; slot++) {
+		struct pci_device *device = host->devices[slot];
+
+		for (unsigned int bar = 0; device && bar < PCI_BARS; bar++)
+			map_bar(host, device, bar);
+	}
 }
 
 /*
@@ -95,11 +107,11 @@ static void move_bars_locked(struct pci_host *host, const struct pci_device *wri
 {
 	uint16_t command;
 
-	for (unsigned int slot = 0; slot < PCI_SLOTS; slot++) {
+	for (unsigned int slot = 0; slot < PCI_PLACES; slot++) {
 		struct pci_device *device = host->devices[slot];
 
 		for (unsigned int bar = 0; device && bar < PCI_BARS; bar++) {
-			if (device->bars[bar].mapped != pci_device_get_bar(device, bar))
+			if (device->bars[bar].mapped != bar_target(host, device, bar))
 				unmap_bar(host, device, bar);
 		}
 	}
@@ -107,12 +119,7 @@ static void move_bars_locked(struct pci_host *host, const struct pci_device *wri
 		memcpy(&command, written->config + PCI_COMMAND, sizeof(command));
 		written->ops->apply(written->owner, command);
 	}
-	for (unsigned int slot = 0; slot < PCI_SLOTS; slot++) {
-		struct pci_device *device = host->devices[slot];
-
-		for (unsigned int bar = 0; device && bar < PCI_BARS; bar++)
-			map_bar(host, device, bar);
-	}
+	map_bars_locked(host);
 }
 
 /* --- Configuration space --- */
@@ -120,11 +127,19 @@ static void move_bars_locked(struct pci_host *host, const struct pci_device *wri
 /* @function: as in a requester ID, bus * 256 + slot * 8 + function. */
 static struct pci_device *find_device_locked(const struct pci_host *host, uint64_t function)
 {
-	uint64_t slot = function / FUNCTIONS_PER_SLOT;
+	uint64_t bus = function / FUNCTIONS_PER_BUS;
+	uint64_t slot = function % FUNCTIONS_PER_BUS / FUNCTIONS_PER_SLOT;
 
-	if (slot >= PCI_SLOTS || function % FUNCTIONS_PER_SLOT)
+	if (function % FUNCTIONS_PER_SLOT)
 		return NULL;
-	return host->devices[slot];
+	if (!bus)
+		return host->devices[slot];
+	/* Behind a port is one slot. Of ports with the same bus the first one answers. */
+	for (unsigned int i = 0; i < host->n_ports; i++) {
+		if (pci_port_bus(host->ports[i]) == bus)
+			return slot ? NULL : host->devices[PCI_SLOTS + i];
+	}
+	return NULL;
 }
 
 /* Does a function answer this access? One across dwords has no meaning in PCI. */
@@ -246,9 +261,8 @@ int pci_host_new(struct bus *mmio, struct bus *pio, const struct layout *layout,
 		.mmio = mmio,
 		.pio = pio,
 		.ecam = layout->ecam,
-		.windows = {[WINDOW_32] = layout->mmio32, [WINDOW_64] = layout->mmio64},
-		.free = {[WINDOW_32] = layout->mmio32.start,
-			 [WINDOW_64] = layout->mmio64.start},
+		.rooms = {[PCI_WINDOW_32] = {layout->mmio32, layout->mmio32},
+			  [PCI_WINDOW_64] = {layout->mmio64, layout->mmio64}},
 	};
 	err = pci_device_new(&bridge_info, &host->devices[0]);
 	if (!err)
@@ -268,10 +282,15 @@ int pci_host_new(struct bus *mmio, struct bus *pio, const struct layout *layout,
 void pci_host_remove(struct pci_host *host, struct pci_device *device)
 {
 	WITH_LOCK(&host->lock);
+	struct pci_port *port = port_of(host, device);
+
 	for (unsigned int bar = 0; bar < PCI_BARS; bar++)
 		unmap_bar(host, device, bar);
 	host->devices[device->slot] = NULL;
 	device->host = NULL;
+	map_bars_locked(host);
+	if (port)
+		pci_port_emptied_locked(port);
 }
 
 void pci_host_free(struct pci_host *host)
@@ -281,6 +300,13 @@ void pci_host_free(struct pci_host *host)
 
 	bus_remove(host->mmio, host->ecam.start);
 	bus_remove(host->pio, PLATFORM_PCI_CONF_PORT);
+	/* Those behind ports are the last ones, and go before their ports. */
+	for (unsigned int slot = PCI_PLACES; slot-- > 1;) {
+		if (host->devices[slot] && port_of(host, host->devices[slot]))
+			pci_host_remove(host, host->devices[slot]);
+	}
+	for (unsigned int i = 0; i < host->n_ports; i++)
+		pci_port_free(host->ports[i]);
 	pci_device_free(host->devices[0]);
 	for (unsigned int slot = 0; slot < PCI_SLOTS; slot++) {
 		if (host->devices[slot])
@@ -290,55 +316,98 @@ void pci_host_free(struct pci_host *host)
 	free(host);
 }
 
-/* Small BARs get a page of their own, so that the guest can map each alone. */
-static bool place_bar_in(struct pci_host *host, struct pci_device *device, unsigned int bar,
-			 unsigned int window)
+/* The first free slot on bus 0, or PCI_SLOTS. */
+static unsigned int find_slot_locked(const struct pci_host *host)
 {
-	uint64_t size_bytes = device->bars[bar].size_bytes;
-	uint64_t align = size_bytes > GRANULE_BYTES ? size_bytes : GRANULE_BYTES;
-	gpa_t gpa = align_up(host->free[window], align);
-	struct range range;
+	unsigned int slot = 1;
 
-	if (!range_init(&range, gpa, size_bytes) || !range_covers(host->windows[window], range))
-		return false;
-	host->free[window] = range.end;
-	pci_device_set_bar(device, bar, gpa);
-	return true;
+	while (slot < PCI_SLOTS && host->devices[slot])
+		slot++;
+	return slot;
 }
 
-static int place_bar(struct pci_host *host, struct pci_device *device, unsigned int bar)
+static void fill_locked(struct pci_host *host, unsigned int slot, struct pci_device *device)
 {
-	/* The large ones: what is below 4 GiB is kept for those that can go nowhere else. */
-	const uint32_t high = PCI_BASE_ADDRESS_MEM_TYPE_64 | PCI_BASE_ADDRESS_MEM_PREFETCH;
-	uint32_t kind = device->bars[bar].kind;
-	unsigned int first = (kind & high) == high ? WINDOW_64 : WINDOW_32;
-
-	if (place_bar_in(host, device, bar, first))
-		return 0;
-	if (kind & PCI_BASE_ADDRESS_MEM_TYPE_64 &&
-	    place_bar_in(host, device, bar, first == WINDOW_32 ? WINDOW_64 : WINDOW_32))
-		return 0;
-	return -ENOSPC;
+	host->devices[slot] = device;
+	device->host = host;
+	device->slot = slot;
 }
 
 int pci_host_add(struct pci_host *host, struct pci_device *device)
 {
-	unsigned int slot = 1;
+	unsigned int slot;
 	int err;
 
 	ASSERT(!device->host);
 	WITH_LOCK(&host->lock);
-	while (slot < PCI_SLOTS && host->devices[slot])
-		slot++;
+	slot = find_slot_locked(host);
 	if (slot == PCI_SLOTS)
 		return -ENOSPC;
-	for (unsigned int bar = 0; bar < PCI_BARS; bar++) {
-		err = device->bars[bar].size_bytes ? place_bar(host, device, bar) : 0;
-		if (err)
-			return err;
-	}
-	host->devices[slot] = device;
-	device->host = host;
-	device->slot = slot;
+	err = pci_place_bars(host->rooms, device, false);
+	if (err)
+		return err;
+	fill_locked(host, slot, device);
 	return (int)slot;
+}
+
+/* --- Ports --- */
+
+/* Aligned to its size, so that a BAR as large fits. */
+static bool room_take(struct pci_room *room, uint64_t size_bytes, struct range *ret_range)
+{
+	gpa_t end = align_down(room->free.end, size_bytes);
+
+	if (end < size_bytes || end - size_bytes < room->free.start)
+		return false;
+	*ret_range = (struct range){.start = end - size_bytes, .end = end};
+	room->free.end = ret_range->start;
+	return true;
+}
+
+int pci_host_add_port(struct pci_host *host, const struct msi_sink *sink,
+		      struct pci_port **ret_port)
+{
+	struct range window_32, window_64;
+	struct pci_port *port;
+	int ret;
+
+	if (host->n_ports == PCI_PORTS_MAX)
+		return -ENOSPC;
+	ret = pci_port_new(host, host->n_ports, sink, &port);
+	if (ret)
+		return ret;
+	ret = pci_host_add(host, port->device);
+	if (ret >= 0 && (!room_take(&host->rooms[PCI_WINDOW_32], PORT_32_BYTES, &window_32) ||
+			 !room_take(&host->rooms[PCI_WINDOW_64], PORT_64_BYTES, &window_64)))
+		ret = -ENOSPC;
+	if (ret < 0) {
+		pci_port_free(port);
+		return ret;
+	}
+	WITH_LOCK(&host->lock);
+	host->ports[host->n_ports++] = port;
+	pci_port_set_windows(port, host->n_ports, window_32, window_64);
+	*ret_port = port;
+	return 0;
+}
+
+int pci_port_plug(struct pci_port *port, struct pci_device *device, struct pci_port_user *user)
+{
+	struct pci_host *host = port->host;
+	struct pci_room rooms[PCI_WINDOWS];
+
+	ASSERT(!device->host);
+	WITH_LOCK(&host->lock);
+	if (port->state != PCI_SLOT_EMPTY)
+		return -EBUSY;
+	for (unsigned int i = 0; i < PCI_WINDOWS; i++) {
+		rooms[i].window = pci_port_window(port, i);
+		rooms[i].free = rooms[i].window;
+	}
+	/* A guest that moves windows moves BARs, too: then it does not matter if they fit. */
+	(void)!pci_place_bars(rooms, device, true);
+	fill_locked(host, PCI_SLOTS + port->index, device);
+	port->user = user;
+	pci_port_filled_locked(port);
+	return 0;
 }
