@@ -63,11 +63,16 @@ bool host_pci_has_claim(const struct host_paths *paths, const struct host_pci *d
 
 /* --- Assigned devices: vfio-pci on iommufd --- */
 
+struct vfio_device;
+
 struct vfio_sink {
 	/* One line that the operator should read; a guest may be the reason. */
 	void (*warn)(void *machine, const char *text);
-	/* A device is gone for good, or broken: @text tells why. */
-	void (*lost)(void *machine, const char *text);
+	/*
+	 * The host wants a device back, or it is broken: @text tells why. On the loop's thread,
+	 * and again after a while if nothing is done about it.
+	 */
+	void (*lost)(void *machine, struct vfio_device *device, const char *text);
 	void *machine;
 };
 
@@ -89,7 +94,6 @@ int vfio_new(const struct vfio_env *env, struct vfio **ret_vfio, struct err *err
 /* Frees the devices, too: silenced all, reset all, then closed. Accepts NULL. */
 void vfio_free(struct vfio *vfio);
 
-struct vfio_device;
 /**
  * Take @address from the host and plug it into the guest.
  *
@@ -98,9 +102,35 @@ struct vfio_device;
  */
 int vfio_device_new(struct vfio *vfio, const char *name, const char *address,
 		    struct vfio_device **ret_device, struct err *err);
+
+struct vfio_place {
+	struct pci_port *port;
+	struct pci_port_user *user; /* of the slot */
+};
+
+/**
+ * Idem, behind a port, while the guest runs. It can take long: memory that the guest shares is
+ * mapped for the device, while conversions go on. One such call at a time, on a thread that may
+ * open files; those that free devices count.
+ */
+int vfio_device_new_at(struct vfio *vfio, const char *name, const char *address,
+		       const struct vfio_place *place, struct vfio_device **ret_device,
+		       struct err *err);
+/* Hear what the host says of it, from now on. On the loop's thread. */
+void vfio_device_listen(struct vfio_device *device);
+
+struct vfio_quiet {
+	void (*quiet)(struct vfio_quiet *quiet);
+};
 /*
- * Its memory leaves the guest, it is reset and given back. After the loop has ended. Accepts
- * NULL.
+ * Stop to listen. On the loop's thread; @quiet is called there, at once or later, and then the
+ * device can be freed.
+ */
+void vfio_device_hush(struct vfio_device *device, struct vfio_quiet *quiet);
+
+/*
+ * Its memory leaves the guest, whose slot becomes free; it is reset and given back. After
+ * vfio_device_hush, or after the loop has ended. Accepts NULL.
  */
 void vfio_device_free(struct vfio_device *device);
 /* Reset those that are new: after the last one was added, before the guest may use them. */

@@ -8,14 +8,11 @@
  * else could have the device. When the process is killed the kernel does the same.
  */
 #include <errno.h>
-#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "devices/fd.h"
 #include "devices/vfio.h"
 #include "vmm/cleanup.h"
 #include "vmm/err.h"
@@ -81,85 +78,6 @@ void vfio_warn(struct vfio_device *device, const char *fmt, ...)
 	describe(device, text, sizeof(text), fmt, args);
 	va_end(args);
 	sink->warn(sink->machine, text);
-}
-
-void vfio_device_lost(struct vfio_device *device, const char *why)
-{
-	const struct vfio_sink *sink = &device->vfio->env.sink;
-	char text[ERR_TEXT_MAX_BYTES];
-
-	snprintf(text, sizeof(text), "device '%s' (%s): %s", device->name, device->address,
-		 why);
-	sink->lost(sink->machine, text);
-}
-
-/* --- Events --- */
-
-static void event_listen(struct vfio_event *event);
-
-static void on_error(struct loop_op *op, int result)
-{
-	struct vfio_event *event = container_of(op, struct vfio_event, op);
-
-	if (result >= 0)
-		vfio_device_lost(event->device,
-				 "the hardware reports an error it cannot recover from; see "
-				 "the host's kernel log");
-}
-
-/* The host asks again every ten seconds, until it has it. */
-static void on_request(struct loop_op *op, int result)
-{
-	struct vfio_event *event = container_of(op, struct vfio_event, op);
-	uint64_t count;
-
-	if (result < 0 || read(event->eventfd, &count, sizeof(count)) != sizeof(count))
-		return;
-	vfio_device_lost(event->device,
-			 "the host takes it back: its driver is being unbound, or it is pulled "
-			 "out");
-	event_listen(event);
-}
-
-static void event_listen(struct vfio_event *event)
-{
-	loop_poll(event->device->vfio->env.loop, &event->op, event->eventfd, POLLIN);
-}
-
-/* Devices without such events do not offer them. */
-static int event_init(struct vfio_device *device, struct vfio_event *event, unsigned int index,
-		      void (*done)(struct loop_op *op, int result))
-{
-	struct host *host = device->vfio->env.host;
-	struct vfio_irq_info info = {.argsz = sizeof(info), .index = index};
-	uint64_t buffer[(sizeof(struct vfio_irq_set) + sizeof(int32_t) + 7) / 8] = {0};
-	struct vfio_irq_set *set = (void *)buffer;
-	int32_t eventfd;
-	int ret;
-
-	if (index >= device->n_irqs || host_vfio_get_irq(host, device->fd, &info) ||
-	    !info.count)
-		return 0;
-	eventfd = fd_new_event();
-	if (eventfd < 0)
-		return eventfd;
-	*set = (struct vfio_irq_set){
-		.argsz = sizeof(struct vfio_irq_set) + sizeof(eventfd),
-		.flags = VFIO_IRQ_SET_DATA_EVENTFD | VFIO_IRQ_SET_ACTION_TRIGGER,
-		.index = index,
-		.count = 1,
-	};
-	memcpy(set->data, &eventfd, sizeof(eventfd));
-	ret = host_vfio_set_irqs(host, device->fd, set);
-	if (ret) {
-		close(eventfd);
-		return ret < 0 ? ret : -ENOSPC;
-	}
-	event->device = device;
-	event->eventfd = eventfd;
-	event->op.done = done;
-	event_listen(event);
-	return 0;
 }
 
 /* --- Taking it --- */
@@ -246,21 +164,23 @@ static int device_make(struct vfio_device *device)
 		ret = vfio_bar_map(&device->bars[i]);
 	}
 	if (!ret)
-		ret = event_init(device, &device->error, VFIO_PCI_ERR_IRQ_INDEX, on_error);
-	if (!ret)
-		ret = event_init(device, &device->request, VFIO_PCI_REQ_IRQ_INDEX, on_request);
+		ret = vfio_events_init(device);
 	return ret;
 }
 
-static int device_plug(struct vfio_device *device, struct err *err)
+static int device_plug(struct vfio_device *device, const struct vfio_place *place,
+		       struct err *err)
 {
-	int ret = device_make(device);
+	int ret;
 
-	if (ret)
-		return err_set(err, ret, "device '%s' (%s): vfio does not describe it: %s",
-			       device->name, device->address, err_describe(ret));
-	vfio_config_silence(device);
-	ret = pci_host_add(device->vfio->env.pci, device->pci);
+	if (!place->port) {
+		ret = pci_host_add(device->vfio->env.pci, device->pci);
+	} else {
+		/* The guest sees it at once. */
+		vfio_reset(device);
+		device->is_started = true;
+		ret = pci_port_plug(place->port, device->pci, place->user);
+	}
 	if (ret < 0)
 		return err_set(err, ret,
 			       "device '%s' (%s): the guest has no free PCI slot, or no room "
@@ -291,16 +211,38 @@ static struct vfio_device *device_alloc(struct vfio *vfio, const char *name,
 int vfio_device_new(struct vfio *vfio, const char *name, const char *address,
 		    struct vfio_device **ret_device, struct err *err)
 {
+	const struct vfio_place bus_0 = {.port = NULL};
+	int ret = vfio_device_new_at(vfio, name, address, &bus_0, ret_device, err);
+
+	/* The loop does not run yet. */
+	if (!ret)
+		vfio_device_listen(*ret_device);
+	return ret;
+}
+
+int vfio_device_new_at(struct vfio *vfio, const char *name, const char *address,
+		       const struct vfio_place *place, struct vfio_device **ret_device,
+		       struct err *err)
+{
 	struct vfio_device *device = device_alloc(vfio, name, address);
 	int ret;
 
 	if (!device)
 		return err_set(err, -ENOMEM, "device '%s': out of memory; free some", name);
+	device->is_behind_port = place->port;
 	ret = device_open(device, err);
 	if (!ret)
 		ret = device_bind(device, err);
-	if (!ret)
-		ret = device_plug(device, err);
+	if (!ret) {
+		ret = device_make(device);
+		if (ret)
+			err_set(err, ret, "device '%s' (%s): vfio does not describe it: %s",
+				device->name, device->address, err_describe(ret));
+	}
+	if (!ret) {
+		vfio_config_silence(device);
+		ret = device_plug(device, place, err);
+	}
 	if (ret) {
 		vfio_device_free(device);
 		return ret;
@@ -321,13 +263,6 @@ static void device_silence(struct vfio_device *device)
 	vfio_msix_fini(device);
 }
 
-static void event_fini(struct vfio_event *event)
-{
-	if (event->eventfd >= 0)
-		close(event->eventfd);
-	event->eventfd = -1;
-}
-
 static void device_close(struct vfio_device *device)
 {
 	const struct vfio_env *env = &device->vfio->env;
@@ -344,8 +279,7 @@ static void device_close(struct vfio_device *device)
 		host_close(env->host, device->fd);
 	if (device->iommufd >= 0)
 		guest_dma_close(env->memory);
-	event_fini(&device->error);
-	event_fini(&device->request);
+	vfio_events_fini(device);
 }
 
 static void device_forget(struct vfio_device *device)

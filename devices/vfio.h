@@ -8,6 +8,7 @@
  *	vfio_bar.c	BARs: memslots where the guest may reach the device itself
  *	vfio_msix.c	MSI-X as the guest sees it; vfio_msi.c the same for MSI
  *	vfio_irq.c	vectors: eventfds from the device to KVM
+ *	vfio_event.c	what the host tells of it while the guest has it
  *	vfio_reset.c	resets, of one device or of a bus
  *
  * Locks: configuration (of the PCI code), then the lock of a vector set, then those of the
@@ -203,7 +204,8 @@ struct vfio_device {
 	bool is_on_list;  /* of KVM */
 	bool is_attached; /* to the guest's memory */
 	bool is_started;  /* the guest may use it */
-	bool can_reset;	  /* by itself */
+	bool is_behind_port;
+	bool can_reset; /* by itself */
 	unsigned int n_irqs;
 	struct pci_device *pci;
 	struct vfio_config config;
@@ -214,7 +216,9 @@ struct vfio_device {
 		struct vfio_device *device;
 		struct loop_op op;
 		int eventfd;
-	} error, request; /* the device failed; the host wants it back */
+		bool is_listening; /* of the loop's thread */
+	} error, request;	   /* the device failed; the host wants it back */
+	struct vfio_quiet *quiet;  /* NULL: nobody wants silence; of the loop's thread */
 };
 
 /* One line to the operator: "device 'name' (address): ..." */
@@ -227,7 +231,9 @@ int vfio_refuse_bind(const struct vfio_device *device, int code, struct err *err
 /* The best reset there is that touches no other device in use. Warns when there is none. */
 void vfio_reset(struct vfio_device *device);
 
-/* The hardware failed, or the host takes it away: why, and the end of it for the guest. */
-void vfio_device_lost(struct vfio_device *device, const char *why);
+/* Ask for the events it has; nobody listens yet. Returns 0, -errno. */
+int vfio_events_init(struct vfio_device *device);
+/* Nobody listens any more. */
+void vfio_events_fini(struct vfio_device *device);
 
 #endif

@@ -5,7 +5,7 @@
  * The header is ours (struct pci_device); its command register is handed on. What lies behind
  * it is the device's, through vfio, which itself virtualises much of it: accesses go there but
  * for the bits that are ours. Those are MSI and MSI-X, the links of the list of capabilities,
- * and what makes the device an endpoint of the root bus.
+ * and what makes a device that is behind no port an endpoint of the root bus.
  *
  * Capabilities that need a counterpart the guest does not have are left out of the lists.
  */
@@ -243,7 +243,8 @@ static int capability_add(struct vfio_device *device, unsigned int offset)
 	case PCI_CAP_ID_EXP:
 		if (offset + PCI_CAP_EXP_ENDPOINT_SIZEOF_V1 > 256)
 			return 1;
-		express_integrate(config, offset);
+		if (!device->is_behind_port)
+			express_integrate(config, offset);
 		return 0;
 	case PCI_CAP_ID_VPD:
 	case PCI_CAP_ID_VNDR:

@@ -84,6 +84,7 @@ struct config {
 	struct device_config devices[CONFIG_DEVICES_MAX];
 	unsigned int n_devices;
 	enum dma_mode dma;
+	unsigned int n_hotplug_ports;
 	enum console_kind console;
 	char *serial_log; /* NULL: none; where the 16550A's output goes unless it is stdio */
 	bool rng;

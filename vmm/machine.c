@@ -2,9 +2,9 @@
 /*
  * One VM from its parts to its end, and again after a reset.
  *
- * Three kinds of threads live meanwhile: this one, which waits for the end; the loop's, which
- * does all I/O; one per vCPU. Whoever learns that the machine is to end says so; the first one
- * counts.
+ * Three kinds of threads live meanwhile: this one, which waits for the end and does jobs for
+ * the others until then; the loop's, which does all I/O; one per vCPU. Whoever learns that the
+ * machine is to end says so; the first one counts.
  */
 #include "vmm/machine.h"
 
@@ -35,7 +35,7 @@ void machine_end(struct machine *machine, enum end_kind kind, unsigned int code,
 	machine->end.kind = kind;
 	machine->end.code = code;
 	strncpy(machine->end.reason, reason, sizeof(machine->end.reason) - 1);
-	pthread_cond_signal(&machine->ended);
+	pthread_cond_signal(&machine->woken);
 }
 
 /* What all lives of a VM share. */
@@ -70,7 +70,7 @@ static void machine_init(struct machine *machine, const struct lives *lives)
 	pthread_mutex_init(&machine->lock, NULL);
 	pthread_condattr_init(&monotonic);
 	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-	pthread_cond_init(&machine->ended, &monotonic);
+	pthread_cond_init(&machine->woken, &monotonic);
 	pthread_condattr_destroy(&monotonic);
 }
 
@@ -79,20 +79,58 @@ static bool machine_fini(struct machine *machine)
 {
 	if (!machine_stop_parts(machine))
 		return false;
-	pthread_cond_destroy(&machine->ended);
+	pthread_cond_destroy(&machine->woken);
 	pthread_mutex_destroy(&machine->lock);
 	return true;
 }
 
+void machine_submit(struct machine *machine, struct machine_job *job)
+{
+	struct machine_job **link = &machine->jobs;
+	WITH_LOCK(&machine->lock);
+
+	job->machine = machine;
+	job->next = NULL;
+	while (*link)
+		link = &(*link)->next;
+	*link = job;
+	pthread_cond_signal(&machine->woken);
+}
+
+static void job_post_done(struct loop_post *post)
+{
+	struct machine_job *job = container_of(post, struct machine_job, post);
+
+	job->done(job);
+}
+
+/* Do the first job, with the lock open meanwhile. */
+static void machine_work_locked(struct machine *machine)
+{
+	struct machine_job *job = machine->jobs;
+
+	machine->jobs = job->next;
+	pthread_mutex_unlock(&machine->lock);
+	job->work(job);
+	job->post.fn = job_post_done;
+	loop_post(machine->loop, &job->post);
+	pthread_mutex_lock(&machine->lock);
+}
+
+/* The end, or as long as it takes to finish the job at hand after it. */
 static struct end machine_wait(struct machine *machine, const struct timespec *deadline)
 {
 	WITH_LOCK(&machine->lock);
 	int ret = 0;
 
-	while (machine->end.kind == END_NOT_YET && ret != ETIMEDOUT)
-		ret = deadline ? pthread_cond_timedwait(&machine->ended, &machine->lock,
-							deadline)
-			       : pthread_cond_wait(&machine->ended, &machine->lock);
+	while (machine->end.kind == END_NOT_YET && ret != ETIMEDOUT) {
+		if (machine->jobs)
+			machine_work_locked(machine);
+		else if (deadline)
+			ret = pthread_cond_timedwait(&machine->woken, &machine->lock, deadline);
+		else
+			ret = pthread_cond_wait(&machine->woken, &machine->lock);
+	}
 	if (machine->end.kind == END_NOT_YET)
 		machine->end.kind = END_TIME_LIMIT;
 	return machine->end;

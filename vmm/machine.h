@@ -4,8 +4,10 @@
 #define VMM_MACHINE_H
 
 struct config;
+struct device_config;
 struct err;
 struct host;
+struct machine;
 
 /* Exit status of the program; documented in alcove(1). A guest chooses 0..199 by debug-exit. */
 enum exit_status {
@@ -28,5 +30,37 @@ enum exit_status {
  * Returns the exit status; each of 200 and above has been explained by one line on stderr.
  */
 enum exit_status machine_run(struct host *host, const struct config *config);
+
+/* Who wants to know what became of an attach or a detach. */
+struct machine_reply {
+	/*
+	 * On the loop's thread, once; not any more when the machine ends first.
+	 * @code: 0, or -errno with @text.
+	 */
+	void (*done)(struct machine_reply *reply, int code, const char *text);
+};
+
+/**
+ * Give a device of the host to the running guest, in a free hot-plug port
+ * (vmm/machine_hotplug.c). On the loop's thread, which does not wait for it.
+ *
+ * @device: copied. @reply: stays until it is called; may be NULL.
+ * Returns 0: begun, @reply is called later; or -errno with @err, and @reply is not called:
+ * -EEXIST (the name or the device is taken), -ENOSPC (no free port), -EINVAL (no address),
+ * -EOPNOTSUPP (the machine has no ports).
+ */
+int machine_attach_device(struct machine *machine, const struct device_config *device,
+			  struct machine_reply *reply, struct err *err);
+
+/**
+ * Take a device back that was attached: the guest is asked, and given 20 s. On the loop's
+ * thread, which does not wait for it.
+ *
+ * Returns 0: begun, @reply is called when the host has the device again; or -errno with @err:
+ * -ENOENT (no such device), -EBUSY (it is on its way in or out), -EOPNOTSUPP (the guest has it
+ * since it started).
+ */
+int machine_detach_device(struct machine *machine, const char *name,
+			  struct machine_reply *reply, struct err *err);
 
 #endif

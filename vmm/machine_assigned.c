@@ -11,27 +11,34 @@ static void device_warn(void *opaque, const char *text)
 	log_guest(machine->log, LOG_WARN, "%s", text);
 }
 
-static void device_lost(void *opaque, const char *text)
+static void device_lost(void *opaque, struct vfio_device *device, const char *text)
 {
-	machine_end(opaque, END_FAILED, 0, text);
+	if (!machine_lose_device(opaque, device, text))
+		machine_end(opaque, END_FAILED, 0, text);
 }
 
-int machine_start_assigned(struct machine *machine, struct err *err)
+int machine_need_vfio(struct machine *machine, struct err *err)
 {
 	static const struct host_paths paths = {
 		.sysfs = "/sys", .dev = "/dev", .proc = "/proc", .state = "/run/alcove"};
-	const struct config *config = machine->config;
 	struct vfio_env env = {
 		.host = machine->host,
 		.vm = machine->vm,
 		.memory = machine->memory,
-		.dma = config->dma,
+		.dma = machine->config->dma,
 		.loop = machine->loop,
 		.pci = machine->pci,
 		.paths = &paths,
 		.sink = {.warn = device_warn, .lost = device_lost, .machine = machine},
 	};
-	int ret = config->n_devices ? vfio_new(&env, &machine->vfio, err) : 0;
+
+	return machine->vfio ? 0 : vfio_new(&env, &machine->vfio, err);
+}
+
+int machine_start_assigned(struct machine *machine, struct err *err)
+{
+	const struct config *config = machine->config;
+	int ret = config->n_devices ? machine_need_vfio(machine, err) : 0;
 
 	for (unsigned int i = 0; i < config->n_devices && !ret; i++) {
 		const struct device_config *device = &config->devices[i];

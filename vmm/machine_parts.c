@@ -357,6 +357,8 @@ static void loop_end(struct machine *machine)
 static int vcpus_start(struct machine *machine, struct err *err)
 {
 	unsigned int n_vcpus = machine->config->n_vcpus;
+	/* A filter cannot be widened later. */
+	bool has_devices = machine->config->n_devices || machine->config->n_hotplug_ports;
 	int ret = 0;
 
 	machine->vcpu_env = (struct vcpu_env){
@@ -366,7 +368,7 @@ static int vcpus_start(struct machine *machine, struct err *err)
 		.memory = machine->memory,
 		.type = machine->type,
 		.sandbox = machine->config->sandbox,
-		.role = machine->config->n_devices ? SANDBOX_VCPU_DEVICES : SANDBOX_VCPU,
+		.role = has_devices ? SANDBOX_VCPU_DEVICES : SANDBOX_VCPU,
 		.log = machine->log,
 		.ended = machine_vcpu_ended,
 		.machine = machine,
@@ -429,6 +431,7 @@ static const struct part {
 	{platform_start, platform_stop},
 	{virtio_start, virtio_stop},
 	{machine_start_assigned, machine_stop_assigned},
+	{machine_start_hotplug, machine_stop_hotplug},
 	{machine_start_control, machine_stop_control},
 	{loop_start, loop_end},
 	{vcpus_start, vcpus_stop},

@@ -15,6 +15,8 @@
 #include "vmm/platform.h"
 #include "vmm/vcpu.h"
 
+struct vfio_device;
+
 /* Why the machine ends; MACHINE_* of the devices, and what the machine itself sees. */
 enum end_kind {
 	END_NOT_YET,
@@ -39,6 +41,23 @@ struct end {
 
 struct control_server;
 struct control_socket;
+
+/*
+ * Work that can take long, or needs what only the main thread may ask of the kernel: that one
+ * does it while it waits for the end, one after the other. Embedded in its owner's request.
+ */
+struct machine_job {
+	/* On the main thread; not any more when the end has come. */
+	void (*work)(struct machine_job *job);
+	/* After it, on the loop's. */
+	void (*done)(struct machine_job *job);
+	/* Owned by the machine. */
+	struct machine *machine;
+	struct machine_job *next;
+	struct loop_post post;
+};
+
+struct hotplug;
 
 struct machine {
 	struct host *host;
@@ -67,7 +86,8 @@ struct machine {
 	struct virtio_blk *disks[CONFIG_DISKS_MAX];
 	struct virtio_console *virtio_console;
 	struct virtio_rng *rng;
-	struct vfio *vfio; /* NULL: no assigned devices */
+	struct vfio *vfio;	 /* NULL: no assigned devices so far; of the main thread */
+	struct hotplug *hotplug; /* NULL: no ports */
 
 	FILE *trace; /* NULL: none */
 	char trace_buffer[4096];
@@ -86,14 +106,18 @@ struct machine {
 	const struct control_socket *control_socket; /* of all lives; perhaps none */
 	struct control_server *control;		     /* NULL: none */
 
-	pthread_mutex_t lock; /* guards end */
-	pthread_cond_t ended;
+	pthread_mutex_t lock; /* guards what follows */
+	pthread_cond_t woken; /* the main thread: an end, or a job */
 	struct end end;
+	struct machine_job *jobs; /* first come, first served */
 };
 
 /* Say why the machine is to end, from any thread; the first one counts. */
 void machine_end(struct machine *machine, enum end_kind kind, unsigned int code,
 		 const char *reason);
+
+/* Any thread. @job is not under way. */
+void machine_submit(struct machine *machine, struct machine_job *job);
 
 /**
  * Make all parts, in order; the guest runs when it returns 0.
@@ -105,6 +129,18 @@ int machine_start_parts(struct machine *machine, struct err *err);
 /* One of them: the devices of the host, machine_assigned.c. */
 int machine_start_assigned(struct machine *machine, struct err *err);
 void machine_stop_assigned(struct machine *machine);
+/* What devices of the host share, if it is not there yet. Returns 0, or -errno with @err. */
+int machine_need_vfio(struct machine *machine, struct err *err);
+
+/* And the ports for more of them, machine_hotplug.c. */
+int machine_start_hotplug(struct machine *machine, struct err *err);
+void machine_stop_hotplug(struct machine *machine);
+/*
+ * The host wants @device back, or it is broken. On the loop's thread. False: it is in no port,
+ * so it cannot be taken from the guest.
+ */
+bool machine_lose_device(struct machine *machine, const struct vfio_device *device,
+			 const char *text);
 
 /**
  * Unmake what was made, in reverse order.

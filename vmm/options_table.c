@@ -3,6 +3,7 @@
 
 #include <assert.h>
 
+#include "devices/devices.h"
 #include "vmm/platform.h"
 
 /* The offset of a member, only if it has the type that the option's kind writes. */
@@ -139,6 +140,16 @@ static const struct option vm_options[] = {
 			"has large entries in the IOMMU and refuses parts of them",
 		.words = dma_words,
 		.offset = UINT(dma),
+	},
+	{
+		.key = "hotplug-ports",
+		.kind = OPTION_UINT,
+		.argument = "N",
+		.fallback = "0",
+		.help = "Slots for devices of the host that come while the guest runs, at most "
+			"8",
+		.max = PCI_PORTS_MAX,
+		.offset = UINT(n_hotplug_ports),
 	},
 	{
 		.key = "hw",

@@ -44,10 +44,11 @@ static inline void rig_warn(void *machine, const char *text)
 	rig->n_warnings++;
 }
 
-static inline void rig_lost(void *machine, const char *text)
+static inline void rig_lost(void *machine, struct vfio_device *device, const char *text)
 {
 	struct vfio_rig *rig = machine;
 
+	ck_assert_ptr_eq(device, rig->device);
 	snprintf(rig->lost, sizeof(rig->lost), "%s", text);
 	loop_stop(rig->loop);
 }
