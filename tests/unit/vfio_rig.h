@@ -85,9 +85,9 @@ static inline void rig_init(struct vfio_rig *rig)
 	rig->twin = rig_add_host(rig, TWIN);
 }
 
-static inline int rig_start(struct vfio_rig *rig)
+static inline struct vfio_env rig_env(struct vfio_rig *rig)
 {
-	struct vfio_env env = {
+	return (struct vfio_env){
 		.host = rig->host,
 		.vm = rig->vm,
 		.memory = rig->memory,
@@ -96,6 +96,11 @@ static inline int rig_start(struct vfio_rig *rig)
 		.paths = &rig->tree.paths,
 		.sink = {.warn = rig_warn, .lost = rig_lost, .machine = rig},
 	};
+}
+
+static inline int rig_start(struct vfio_rig *rig)
+{
+	struct vfio_env env = rig_env(rig);
 	int ret = vfio_new(&env, &rig->vfio, &rig->err);
 
 	if (!ret)
