@@ -69,16 +69,19 @@ static void read_word(const char *path, char *word, size_t size_bytes)
 		word[0] = '\0';
 }
 
-/* The last name in a link; empty when it is none. */
+/* The last name in a link; empty when it is none, or too long to be one of ours. */
 static void read_link(const char *path, char *word, size_t size_bytes)
 {
 	char target[HOST_PCI_PATH_BYTES];
 	ssize_t got = readlink(path, target, sizeof(target) - 1);
-	const char *slash;
+	const char *slash, *name;
 
 	target[got < 0 ? 0 : got] = '\0';
 	slash = strrchr(target, '/');
-	snprintf(word, size_bytes, "%s", slash ? slash + 1 : target);
+	name = slash ? slash + 1 : target;
+	word[0] = '\0';
+	if (strlen(name) < size_bytes)
+		memcpy(word, name, strlen(name) + 1);
 }
 
 /* The entry of a directory that starts with @prefix; empty when there is none. */
