@@ -277,17 +277,18 @@ void attach_print_help(FILE *out)
 	fputs("\n"
 	      "  --device=[host=]ADDRESS[,name=NAME]...  As for `alcove run`\n"
 	      "\n"
-	      "Gives a device of the host to a VM that runs; `alcove device bind` gets it "
-	      "ready.\n",
+	      "Gives a device of the host to a VM that runs with --hotplug-ports, and prints "
+	      "the\n"
+	      "name it goes by; `alcove device bind` gets it ready.\n",
 	      out);
 }
 
 void detach_print_help(FILE *out)
 {
 	fputs("\n"
-	      "Takes an assigned device from a VM that runs. `alcove stats NAME` shows which "
-	      "it\n"
-	      "has.\n",
+	      "Takes an attached device from a VM that runs; the guest is asked, and given 20 "
+	      "s.\n"
+	      "`alcove stats NAME` shows which it has.\n",
 	      out);
 }
 

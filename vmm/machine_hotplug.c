@@ -250,6 +250,22 @@ static bool is_taken(struct machine *machine, const char *address)
 	return false;
 }
 
+void machine_visit_assigned(struct machine *machine,
+			    void (*fn)(void *opaque, const char *name, const char *address),
+			    void *opaque)
+{
+	const struct config *config = machine->config;
+
+	for (unsigned int i = 0; i < config->n_devices; i++)
+		fn(opaque, config->devices[i].name, config->devices[i].host);
+	for (unsigned int i = 0; machine->hotplug && i < machine->hotplug->n_slots; i++) {
+		const struct hotplug_slot *slot = &machine->hotplug->slots[i];
+
+		if (slot->state != HOTPLUG_FREE)
+			fn(opaque, slot->name, slot->address);
+	}
+}
+
 static struct hotplug_slot *find_free(struct machine *machine)
 {
 	for (unsigned int i = 0; i < machine->hotplug->n_slots; i++) {

@@ -39,8 +39,8 @@ struct end {
 	char reason[ERR_TEXT_MAX_BYTES]; /* END_NO_START, END_FAILED */
 };
 
-struct control_server;
 struct control_socket;
+struct machine_control;
 
 /*
  * Work that can take long, or needs what only the main thread may ask of the kernel: that one
@@ -104,7 +104,7 @@ struct machine {
 
 	struct timespec started; /* the first life, on the monotonic clock */
 	const struct control_socket *control_socket; /* of all lives; perhaps none */
-	struct control_server *control;		     /* NULL: none */
+	struct machine_control *control;	     /* NULL: none */
 
 	pthread_mutex_t lock; /* guards what follows */
 	pthread_cond_t woken; /* the main thread: an end, or a job */
@@ -135,6 +135,10 @@ int machine_need_vfio(struct machine *machine, struct err *err);
 /* And the ports for more of them, machine_hotplug.c. */
 int machine_start_hotplug(struct machine *machine, struct err *err);
 void machine_stop_hotplug(struct machine *machine);
+/* Calls @fn for each device of the host that the guest has, or nearly. On the loop's thread. */
+void machine_visit_assigned(struct machine *machine,
+			    void (*fn)(void *opaque, const char *name, const char *address),
+			    void *opaque);
 /*
  * The host wants @device back, or it is broken. On the loop's thread. False: it is in no port,
  * so it cannot be taken from the guest.

@@ -38,6 +38,12 @@ json_t *machine_get_status(struct machine *machine)
 
 /* --- Devices --- */
 
+/* The list, until one does not fit. */
+struct device_list {
+	json_t *devices;
+	int result;
+};
+
 static int device_append(json_t *devices, const char *name, const char *kind, const char *host)
 {
 	json_t *device = json_pack("{s:s,s:s}", "name", name, "kind", kind);
@@ -47,10 +53,19 @@ static int device_append(json_t *devices, const char *name, const char *kind, co
 	return device ? json_array_append_new(devices, device) : -1;
 }
 
+static void assigned_append(void *opaque, const char *name, const char *address)
+{
+	struct device_list *list = opaque;
+
+	if (!list->result)
+		list->result = device_append(list->devices, name, "assigned", address);
+}
+
 static json_t *devices_get(struct machine *machine)
 {
 	const struct config *config = machine->config;
 	json_t *devices = json_array();
+	struct device_list list = {.devices = devices};
 	int ret = devices ? 0 : -1;
 
 	for (unsigned int i = 0; i < config->n_disks && !ret; i++)
@@ -59,10 +74,9 @@ static json_t *devices_get(struct machine *machine)
 		ret = device_append(devices, "console", "console", NULL);
 	if (machine->rng && !ret)
 		ret = device_append(devices, "rng", "rng", NULL);
-	for (unsigned int i = 0; i < config->n_devices && !ret; i++)
-		ret = device_append(devices, config->devices[i].name, "assigned",
-				    config->devices[i].host);
 	if (!ret)
+		machine_visit_assigned(machine, assigned_append, &list);
+	if (!ret && !list.result)
 		return devices;
 	json_decref(devices);
 	return NULL;
