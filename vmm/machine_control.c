@@ -114,9 +114,12 @@ static int device_attach(struct machine *machine, const char *text, struct call 
 	if (ret)
 		return ret;
 	device = device_parse(machine, text, &config, err);
-	ret = device ? machine_attach_device(machine, device, &call->reply, err) : err->code;
-	if (!ret)
+	if (device) {
 		memcpy(call->name, device->name, sizeof(call->name));
+		ret = machine_attach_device(machine, device, &call->reply, err);
+	} else {
+		ret = err->code;
+	}
 	config_fini(&config);
 	return ret;
 }
