@@ -42,6 +42,8 @@ int edu_run(const char *argument, struct say *say);
 
 int storm_run(const char *argument, struct say *say);
 
+int plug_run(const char *argument, struct say *say);
+
 int io_echo(const char *argument, struct say *say);
 int io_hvc(const char *argument, struct say *say);
 int io_net(const char *argument, struct say *say);

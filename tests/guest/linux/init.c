@@ -54,6 +54,7 @@ static const struct {
 	{"time", hw_time},
 	{"flip", hw_flip},    /* :ROUNDS		conversions by hypercall */
 	{"storm", storm_run}, /* :SECONDS:inplace|paired[:vda[:orderly]] */
+	{"plug", plug_run},   /* :nvme0n1:ROUNDS:inplace|paired|none */
 	{"echo", io_echo},    /* :/dev/hvc0		lines until "quit" */
 	{"echo-console", io_echo},
 	{"hvc", io_hvc},
