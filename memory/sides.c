@@ -271,7 +271,9 @@ void sides_set(struct sides *sides, struct range gpa, enum side side)
 			leaf_set(leaf, offset % BLOCK_BYTES / GRANULE_BYTES,
 				 (offset % BLOCK_BYTES + stop - offset) / GRANULE_BYTES, side);
 		} else {
-			ASSERT(stop - offset == BLOCK_BYTES);
+			/* All of the block, or all of what RAM has of the last one. */
+			ASSERT(is_aligned(offset, BLOCK_BYTES));
+			ASSERT(stop == block_end || stop == range_size(ram->gpa));
 			atomic_store_explicit(block, block_of_side(side), memory_order_release);
 		}
 		offset = stop;

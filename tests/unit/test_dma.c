@@ -296,6 +296,24 @@ START_TEST(test_what_the_platform_cannot_do_is_told_by_name)
 }
 END_TEST
 
+/* The last block of the books is no whole one, and nothing of it was ever mapped. */
+START_TEST(test_memory_of_any_size_can_be_refused_and_left)
+{
+	struct convertible c;
+	int device;
+
+	convertible_init(&c, BACKING_INPLACE, RAM_BYTES + PAGE, true);
+	fake_traits(c.fake)->iova_end = MIB;
+	expect_error(&c, -EADDRINUSE, "addresses");
+	fake_traits(c.fake)->iova_end = TIB;
+	convertible_convert(&c, RAM_BYTES, PAGE, SIDE_PRIVATE);
+	ck_assert_int_eq(convertible_attach(&c, DMA_CUT, true, &device), 0);
+	ck_assert(!device_reaches(&c, RAM_BYTES));
+	convertible_check_all(&c);
+	stop(&c, device);
+}
+END_TEST
+
 START_TEST(test_memory_that_cannot_be_locked_stays_private)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(backings); i++) {
@@ -427,6 +445,7 @@ int main(void)
 		test_plain_memory_has_large_entries,
 		test_iommufd_of_the_caller_stays_open,
 		test_what_the_platform_cannot_do_is_told_by_name,
+		test_memory_of_any_size_can_be_refused_and_left,
 		test_memory_that_cannot_be_locked_stays_private,
 		test_count_that_does_not_agree_breaks_the_pages,
 		test_areas_that_are_not_ours_break_the_pages,
