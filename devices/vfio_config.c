@@ -220,6 +220,21 @@ static void express_integrate(struct vfio_config *config, unsigned int offset)
 	own(config, offset + PCI_EXP_LNKCTL2, 0, UINT32_MAX, 4);
 }
 
+/* Returns as capability_add. A second one would put the device to sleep behind our back. */
+static int power_add(struct vfio_config *config, unsigned int offset)
+{
+	unsigned int control = offset + PCI_PM_CTRL;
+
+	if (offset + PCI_PM_SIZEOF > 256)
+		return 1;
+	if (config->power) {
+		own(config, control, load(config, control, 4), UINT32_MAX, 4);
+		return 1;
+	}
+	config->power = offset;
+	return 0;
+}
+
 /* Returns 0: in the list; 1: left out; -errno. */
 static int capability_add(struct vfio_device *device, unsigned int offset)
 {
@@ -238,8 +253,7 @@ static int capability_add(struct vfio_device *device, unsigned int offset)
 		ret = vfio_msix_init(device, offset);
 		break;
 	case PCI_CAP_ID_PM:
-		config->power = offset + PCI_PM_SIZEOF <= 256 ? offset : 0;
-		return config->power ? 0 : 1;
+		return power_add(config, offset);
 	case PCI_CAP_ID_EXP:
 		if (offset + PCI_CAP_EXP_ENDPOINT_SIZEOF_V1 > 256)
 			return 1;

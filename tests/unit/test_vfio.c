@@ -231,6 +231,29 @@ START_TEST(test_sleeping_device_has_no_memslots)
 }
 END_TEST
 
+/* The kernel listens to either. */
+START_TEST(test_second_power_capability_puts_nothing_to_sleep)
+{
+	struct vfio_rig rig;
+	uint8_t *config;
+
+	rig_init(&rig);
+	config = fake_device_config(rig.nvme);
+	config[FAKE_DEVICE_VENDOR] = PCI_CAP_ID_PM;
+	ck_assert_int_eq(rig_start(&rig), 0);
+	ck_assert_uint_eq(config_get(&rig, FAKE_DEVICE_MSIX + PCI_CAP_LIST_NEXT, 1), 0);
+	config_set(&rig, PCI_COMMAND, COMMAND, 2);
+	config_set(&rig, FAKE_DEVICE_PM + PCI_PM_CTRL, 3, 2);
+	ck_assert_int_ne(fake_try_guest(rig.fake, bar_gpa(&rig, 0)), FAKE_ACCESS_OK);
+	config_set(&rig, FAKE_DEVICE_PM + PCI_PM_CTRL, 0, 2);
+	ck_assert_int_eq(fake_try_guest(rig.fake, bar_gpa(&rig, 0)), FAKE_ACCESS_OK);
+	config_set(&rig, FAKE_DEVICE_VENDOR + PCI_PM_CTRL, 3, 4);
+	ck_assert_uint_eq(hardware_get(rig.nvme, FAKE_DEVICE_VENDOR + PCI_PM_CTRL), 0);
+	ck_assert_int_eq(fake_try_guest(rig.fake, bar_gpa(&rig, 0)), FAKE_ACCESS_OK);
+	rig_fini(&rig);
+}
+END_TEST
+
 START_TEST(test_holes_leave_whole_pages)
 {
 	static const struct {
@@ -279,6 +302,7 @@ int main(void)
 		test_what_is_not_mapped_reaches_the_registers,
 		test_rom_is_read_through_the_file,
 		test_sleeping_device_has_no_memslots,
+		test_second_power_capability_puts_nothing_to_sleep,
 		test_holes_leave_whole_pages,
 	};
 
