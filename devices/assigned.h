@@ -129,8 +129,9 @@ struct vfio_quiet {
 void vfio_device_hush(struct vfio_device *device, struct vfio_quiet *quiet);
 
 /*
- * Its memory leaves the guest, whose slot becomes free; it is reset and given back. After
- * vfio_device_hush, or after the loop has ended. Accepts NULL.
+ * Its memory leaves the guest, whose slot becomes free; it is reset and given back. If KVM does
+ * not take its memory from the guest, vfio_free gives it back. After vfio_device_hush, or after
+ * the loop has ended. Accepts NULL.
  */
 void vfio_device_free(struct vfio_device *device);
 /* Reset those that are new: after the last one was added, before the guest may use them. */

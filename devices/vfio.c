@@ -302,6 +302,12 @@ void vfio_device_free(struct vfio_device *device)
 	device_silence(device);
 	if (was_started)
 		vfio_reset(device);
+	/* Whatever came to be where its BARs are mapped would be the guest's. */
+	if (vfio_bars_are_stuck(device)) {
+		vfio_warn(device, "KVM does not take it from the guest; the host has it again "
+				  "when the machine ends");
+		return;
+	}
 	device_close(device);
 	device_forget(device);
 }

@@ -175,7 +175,7 @@ struct vfio_config {
 int vfio_config_init(struct vfio_device *device, const struct vfio_region_info *region);
 /* Describe it to the PCI code. Returns 0, -ENOSPC. */
 int vfio_config_offer(struct vfio_device *device);
-/* Bus mastering and decoding off; whatever the guest thinks. */
+/* Bus mastering and decoding off, but for what the guest still reaches; whatever it thinks. */
 void vfio_config_silence(struct vfio_device *device);
 
 /* --- BARs --- */
@@ -184,9 +184,10 @@ void vfio_config_silence(struct vfio_device *device);
 int vfio_bar_init(struct vfio_device *device, unsigned int index);
 /* Map what can be mapped; MSI-X is known. Returns 0, -errno. */
 int vfio_bar_map(struct vfio_bar *bar);
+/* The guest reaches nothing of it, or does not run any more. */
 void vfio_bar_unmap(struct vfio_bar *bar);
-/* Does the guest still reach a BAR that left the bus? Tries once more to end that. */
-bool vfio_bar_is_stuck(struct vfio_bar *bar);
+/* Does the guest still reach BARs that left the bus? Tries once more to end that. */
+bool vfio_bars_are_stuck(struct vfio_device *device);
 void vfio_bar_offer(struct vfio_bar *bar);
 /* Parts of [0, @size_bytes) in whole pages without @holes; pure. Returns how many there are. */
 unsigned int vfio_bar_cut(uint64_t size_bytes, const struct range *holes, unsigned int n_holes,

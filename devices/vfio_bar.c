@@ -110,7 +110,7 @@ static void area_hide(struct vfio_bar *bar, struct vfio_area *area)
 	area->slot = 0;
 }
 
-bool vfio_bar_is_stuck(struct vfio_bar *bar)
+static bool bar_is_stuck(struct vfio_bar *bar)
 {
 	bool is_stuck = false;
 
@@ -120,6 +120,15 @@ bool vfio_bar_is_stuck(struct vfio_bar *bar)
 		is_stuck |= bar->areas[i].is_stuck;
 	}
 	return is_stuck;
+}
+
+bool vfio_bars_are_stuck(struct vfio_device *device)
+{
+	bool are_stuck = false;
+
+	for (unsigned int i = 0; i < VFIO_BARS; i++)
+		are_stuck |= bar_is_stuck(&device->bars[i]);
+	return are_stuck;
 }
 
 static void bar_moved(void *owner, unsigned int index, gpa_t gpa)

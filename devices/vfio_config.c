@@ -174,12 +174,9 @@ static void config_apply(void *owner, uint16_t command)
 {
 	struct vfio_device *device = owner;
 	struct vfio_config *config = &device->config;
-	bool may = true;
-	int ret;
+	bool may = !vfio_bars_are_stuck(device);
+	int ret = write_late(device, may);
 
-	for (unsigned int i = 0; i < VFIO_BARS; i++)
-		may &= !vfio_bar_is_stuck(&device->bars[i]);
-	ret = write_late(device, may);
 	command &= COMMAND_DEVICE;
 	if (!may)
 		ret = -EBUSY;
@@ -197,8 +194,8 @@ void vfio_config_silence(struct vfio_device *device)
 {
 	if (!device->config.size_bytes)
 		return;
-	device->config.command = 0;
-	config_write(device, PCI_COMMAND, 0, 2);
+	device->config.command = vfio_bars_are_stuck(device) ? PCI_COMMAND_MEMORY : 0;
+	config_write(device, PCI_COMMAND, device->config.command, 2);
 }
 
 /* --- Capabilities --- */

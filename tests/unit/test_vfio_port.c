@@ -186,6 +186,49 @@ START_TEST(test_failure_of_any_call_leaves_nothing_behind)
 }
 END_TEST
 
+/* With its BARs on the bus; returns where the first one is. */
+static gpa_t port_attach_on(struct port_rig *rig)
+{
+	port_rig_init(rig);
+	ck_assert_msg(port_attach(rig) == 0, "%s", rig->vfio.err.text);
+	bus_write(rig->vfio.mmio, PLATFORM_ECAM_GPA + PORT_CONFIG + PCI_COMMAND, COMMAND, 2);
+	bus_write(rig->vfio.mmio, PLATFORM_ECAM_GPA + BEHIND_CONFIG + PCI_COMMAND, COMMAND, 2);
+	return behind_get(rig, PCI_BASE_ADDRESS_0, 4) & 0xfffffff0;
+}
+
+/* What is mapped there next would be the guest's. */
+START_TEST(test_device_that_kvm_keeps_in_memslots_stays_until_the_end)
+{
+	struct port_rig rig;
+	gpa_t gpa = port_attach_on(&rig);
+
+	faulty_arm(rig.vfio.faulty,
+		   (struct fault){.nth = 1, .errnum = ENOMEM, .for_ever = true});
+	vfio_device_free(rig.vfio.device);
+	faulty_arm(rig.vfio.faulty, (struct fault){0});
+	ck_assert(fake_device_is_open(rig.vfio.nvme));
+	ck_assert_int_eq(fake_try_guest(rig.vfio.fake, gpa), FAKE_ACCESS_OK);
+	ck_assert_ptr_nonnull(strstr(rig.vfio.warning, "when the machine ends"));
+	ck_assert_int_lt(port_attach(&rig), 0);
+	rig_fini(&rig.vfio);
+}
+END_TEST
+
+START_TEST(test_kvm_that_is_slow_to_let_go_is_survived)
+{
+	for (unsigned int n = 1; n < 120; n++) {
+		struct port_rig rig;
+
+		port_attach_on(&rig);
+		faulty_arm(rig.vfio.faulty,
+			   (struct fault){.nth = 1, .errnum = ENOMEM, .n_more = n});
+		vfio_device_free(rig.vfio.device);
+		faulty_arm(rig.vfio.faulty, (struct fault){0});
+		rig_fini(&rig.vfio);
+	}
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *const tests[] = {
@@ -195,6 +238,8 @@ int main(void)
 		test_host_that_wants_it_back_is_told_about,
 		test_port_in_use_refuses_a_second_device,
 		test_failure_of_any_call_leaves_nothing_behind,
+		test_device_that_kvm_keeps_in_memslots_stays_until_the_end,
+		test_kvm_that_is_slow_to_let_go_is_survived,
 	};
 
 	return unit_run(unit_suite("vfio_port", tests, ARRAY_SIZE(tests)));
