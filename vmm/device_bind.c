@@ -366,12 +366,15 @@ int device_bind_repair(const struct device_bind *bind, const char *except, struc
 	struct dirent *entry;
 	int ret = 0;
 
-	while (directory && !ret && (entry = readdir(directory))) {
+	while (directory && (entry = readdir(directory))) {
+		int failed;
+
 		if (strncmp(entry->d_name, PREFIX, strlen(PREFIX)) != 0 ||
 		    !pci_address_parse(entry->d_name + strlen(PREFIX), address) ||
 		    (except && !strcmp(except, address)))
 			continue;
-		ret = repair_one(bind, address, err);
+		failed = repair_one(bind, address, ret ? NULL : err);
+		ret = ret ? ret : failed;
 	}
 	if (directory)
 		closedir(directory);

@@ -37,9 +37,10 @@ int device_bind(const struct device_bind *bind, const char *address, struct err 
 int device_unbind(const struct device_bind *bind, const char *address, struct err *err);
 
 /**
- * Undo what was begun and not ended, but for @except (NULL: none), which its caller ends.
+ * Undo what was begun and not ended, but for @except (NULL: none), which its caller ends. One
+ * that fails does not keep it from the others.
  *
- * Returns 0, -errno with @err.
+ * Returns 0, -errno with @err: the first of those.
  */
 int device_bind_repair(const struct device_bind *bind, const char *except, struct err *err);
 

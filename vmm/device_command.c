@@ -92,15 +92,17 @@ static int change(const struct device_bind *bind, bool binds, char **words, stru
 
 	for (; *words && !ret; words++) {
 		char address[PCI_ADDRESS_BYTES];
+		struct err other = {0};
 
 		if (!pci_address_parse(*words, address))
 			return err_set(err, -EINVAL,
 				       "'%s' is no PCI address; write it as 0000:01:00.0",
 				       *words);
-		ret = device_bind_repair(bind, address, err);
-		if (!ret)
-			ret = binds ? device_bind(bind, address, err)
-				    : device_unbind(bind, address, err);
+		/* It is no reason to leave this one as it is. */
+		if (device_bind_repair(bind, address, &other))
+			fprintf(stderr, "alcove: %s\n", other.text);
+		ret = binds ? device_bind(bind, address, err)
+			    : device_unbind(bind, address, err);
 		if (!ret && binds)
 			print_rest(bind, address);
 	}

@@ -27,6 +27,44 @@ static void read_word(const char *path, char *word, size_t size_bytes)
 		word[strcspn(word, " \t\n")] = '\0';
 }
 
+/* Does the link lead to, or through, @folder ("/name/")? */
+static bool leads_to(const char *path, const char *folder)
+{
+	char target[PATH_BYTES];
+	ssize_t got = readlink(path, target, sizeof(target) - 1);
+
+	target[got < 0 ? 0 : got] = '\0';
+	return strstr(target, folder);
+}
+
+/*
+ * Disks that several controllers can reach belong to the subsystem that those have in common,
+ * which is where @target leads to. Is one of them at @folder?
+ */
+static bool is_behind_subsystem(const struct host_paths *paths, const char *target,
+				const char *folder)
+{
+	const char *place = strstr(target, "/nvme-subsystem/");
+	char path[PATH_BYTES], link[PATH_BYTES + 256];
+	struct dirent *entry;
+	bool found = false;
+	DIR *directory;
+
+	if (!place)
+		return false;
+	place += strlen("/nvme-subsystem/");
+	snprintf(path, sizeof(path), "%s/class/nvme-subsystem/%.*s", paths->sysfs,
+		 (int)strcspn(place, "/"), place);
+	directory = opendir(path);
+	while (directory && !found && (entry = readdir(directory))) {
+		snprintf(link, sizeof(link), "%s/%s", path, entry->d_name);
+		found = leads_to(link, folder);
+	}
+	if (directory)
+		closedir(directory);
+	return found;
+}
+
 /* Is the disk, or partition, behind the device at @address? */
 static bool is_behind(const struct host_paths *paths, const char *disk, const char *address)
 {
@@ -39,12 +77,21 @@ static bool is_behind(const struct host_paths *paths, const char *disk, const ch
 		return false;
 	target[got] = '\0';
 	snprintf(folder, sizeof(folder), "/%s/", address);
-	return strstr(target, folder);
+	return strstr(target, folder) || is_behind_subsystem(paths, target, folder);
 }
 
-/* The mount point of a file system on block device @number ("259:0"), or "". */
-static void find_mount(const struct host_paths *paths, const char *number, char *where,
-		       size_t size_bytes)
+/* A line of mountinfo ends so; btrfs has no number of a disk. */
+static bool has_source(const char *line, const char *disk)
+{
+	const char *rest = strstr(line, " - ");
+	char source[PATH_BYTES];
+
+	return rest && sscanf(rest, " - %*s /dev/%1023s", source) == 1 && !strcmp(source, disk);
+}
+
+/* The mount point of a file system on @disk, block device @number ("259:0"), or "". */
+static void find_mount(const struct host_paths *paths, const char *disk, const char *number,
+		       char *where, size_t size_bytes)
 {
 	char path[PATH_BYTES], line[LINE_BYTES], found[32], point[256];
 	_cleanup_fclose_ FILE *file = NULL;
@@ -55,7 +102,7 @@ static void find_mount(const struct host_paths *paths, const char *number, char 
 	/* proc(5): number, parent, major:minor, root, mount point */
 	while (file && !*where && fgets(line, sizeof(line), file)) {
 		if (sscanf(line, "%*s %*s %31s %*s %255s", found, point) == 2 &&
-		    !strcmp(found, number))
+		    (!strcmp(found, number) || has_source(line, disk)))
 			snprintf(where, size_bytes, "%s", point);
 	}
 }
@@ -93,6 +140,26 @@ static bool has_holder(const struct host_paths *paths, const char *disk)
 	return found;
 }
 
+/* A file system may be on more disks than the one it was mounted by. */
+static bool has_btrfs(const struct host_paths *paths, const char *disk)
+{
+	char folder[PATH_BYTES], path[PATH_BYTES + 512];
+	struct dirent *entry;
+	bool found = false;
+	DIR *directory;
+
+	snprintf(folder, sizeof(folder), "%s/fs/btrfs", paths->sysfs);
+	directory = opendir(folder);
+	while (directory && !found && (entry = readdir(directory))) {
+		snprintf(path, sizeof(path), "%s/%s/devices/%.*s", folder, entry->d_name,
+			 DISK_NAME_MAX, disk);
+		found = access(path, F_OK) == 0;
+	}
+	if (directory)
+		closedir(directory);
+	return found;
+}
+
 static int check_disk(const struct host_paths *paths, const char *address, const char *disk,
 		      struct err *err)
 {
@@ -101,7 +168,7 @@ static int check_disk(const struct host_paths *paths, const char *address, const
 	snprintf(path, sizeof(path), "%s/class/block/%.*s/dev", paths->sysfs, DISK_NAME_MAX,
 		 disk);
 	read_word(path, number, sizeof(number));
-	find_mount(paths, number, where, sizeof(where));
+	find_mount(paths, disk, number, where, sizeof(where));
 	if (*where)
 		return err_set(err, -EBUSY,
 			       "%s: its disk %s is mounted at %s; unmount it first", address,
@@ -110,6 +177,11 @@ static int check_disk(const struct host_paths *paths, const char *address, const
 		return err_set(err, -EBUSY,
 			       "%s: the host swaps to its disk %s; run swapoff first", address,
 			       disk);
+	if (has_btrfs(paths, disk))
+		return err_set(err, -EBUSY,
+			       "%s: its disk %s is a part of a btrfs file system; unmount it "
+			       "first",
+			       address, disk);
 	if (has_holder(paths, disk))
 		return err_set(err, -EBUSY,
 			       "%s: its disk %s is a part of another one (LVM, RAID, "

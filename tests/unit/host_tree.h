@@ -27,7 +27,8 @@ struct host_tree {
 	unsigned int fails_at;
 	bool dies; /* ... and every one after it: the program has crashed */
 	unsigned int n_writes;
-	bool has_no_probe; /* vfio-pci refuses */
+	bool has_no_probe;   /* vfio-pci refuses */
+	const char *refuses; /* a driver that is not loaded; NULL: none */
 };
 
 static inline void tree_run(const char *format, ...)
@@ -149,6 +150,8 @@ static inline int tree_write(void *kernel, const char *path, const char *text)
 	char address[PCI_ADDRESS_BYTES];
 
 	tree->n_writes++;
+	if (tree->refuses && strstr(path, tree->refuses))
+		return -ENOENT;
 	if (tree->fails_at &&
 	    (tree->dies ? tree->n_writes >= tree->fails_at : tree->n_writes == tree->fails_at))
 		return -EIO;

@@ -276,6 +276,58 @@ START_TEST(test_disk_that_the_host_uses_is_left_alone)
 		   "nvme0n1 is mounted at /;");
 	expect_use("printf '/dev/nvme0n1\\tpartition\\n' >>proc/swaps", "swapoff");
 	expect_use("mkdir sys/block/" NVME "/nvme0n1/holders/dm-0", "LVM");
+	/* btrfs has no number of a disk, and is on more than the one it is mounted by. */
+	expect_use("echo '2 0 0:31 / / rw - btrfs /dev/nvme0n1 rw' >>proc/self/mountinfo",
+		   "nvme0n1 is mounted at /;");
+	expect_use("mkdir -p sys/fs/btrfs/0123/devices/nvme0n1", "btrfs");
+	expect_use("mkdir -p sys/fs/btrfs/0123/devices/sda", "");
+}
+END_TEST
+
+/* The disk is no child of the controller then, but of the subsystem that both belong to. */
+START_TEST(test_disk_of_an_nvme_subsystem_is_left_alone)
+{
+	static const char *const paths[][2] = {{NVME, "is mounted at /;"}, {TWIN, ""}};
+
+	for (size_t i = 0; i < ARRAY_SIZE(paths); i++) {
+		char command[480];
+
+		snprintf(command, sizeof(command),
+			 "cd sys && mkdir -p class/nvme-subsystem/nvme-subsys0 virtual/"
+			 "nvme-subsystem/nvme-subsys0/nvme0n1 && "
+			 "ln -s ../../../pci0000:00/%s/nvme/nvme0 class/nvme-subsystem/"
+			 "nvme-subsys0/nvme0 && "
+			 "echo 259:1 >virtual/nvme-subsystem/nvme-subsys0/nvme0n1/dev && "
+			 "ln -sfn ../../virtual/nvme-subsystem/nvme-subsys0/nvme0n1 "
+			 "class/block/nvme0n1 && sed -i s:/home:/: ../proc/self/mountinfo",
+			 paths[i][0]);
+		expect_use(command, paths[i][1]);
+	}
+}
+END_TEST
+
+/* Some that can be mended, around one that cannot. */
+START_TEST(test_device_that_cannot_be_mended_is_in_nobodys_way)
+{
+	static const char *const others[] = {"0000:01:00.2", "0000:01:00.3", "0000:01:00.4"};
+	struct host_tree tree;
+	struct device_bind bind = start(&tree);
+	struct err err = {0};
+
+	tree_run("printf 'phase returning\\ndriver gone\\noverride \\n' >%s/device-" NVME,
+		 tree.state);
+	tree.refuses = "gone";
+	for (size_t i = 0; i < ARRAY_SIZE(others); i++) {
+		tree_add(&tree, others[i], "8", "vfio-pci");
+		tree_run("printf 'phase returning\\ndriver nvme\\noverride \\n' "
+			 ">%s/device-%s",
+			 tree.state, others[i]);
+	}
+	ck_assert_int_lt(device_bind_repair(&bind, NULL, &err), 0);
+	ck_assert_ptr_nonnull(strstr(err.text, NVME ": its old driver gone"));
+	for (size_t i = 0; i < ARRAY_SIZE(others); i++)
+		ck_assert_str_eq(tree_get(&tree, others[i]).driver, "nvme");
+	tree_fini(&tree);
 }
 END_TEST
 
@@ -292,6 +344,8 @@ int main(void)
 		test_next_command_mends_what_was_cut_short,
 		test_records_of_devices_that_are_gone_are_dropped,
 		test_disk_that_the_host_uses_is_left_alone,
+		test_disk_of_an_nvme_subsystem_is_left_alone,
+		test_device_that_cannot_be_mended_is_in_nobodys_way,
 	};
 
 	return unit_run(unit_suite("device_bind", tests, ARRAY_SIZE(tests)));
