@@ -20,7 +20,7 @@ CC ?= gcc
 PKG_CONFIG ?= pkg-config
 SCDOC ?= scdoc
 # Packages of the program (libfdt and inih come without a .pc file), and those only the tests need.
-PACKAGES := liburing libseccomp jansson
+PACKAGES := liburing libseccomp jansson libcrypto
 TEST_PACKAGES := check
 
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wundef -Wvla \

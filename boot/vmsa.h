@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The save area (VMSA) of a processor of an SEV-SNP guest, which is part of the launch digest.
+ *
+ * KVM makes it itself when the launch ends, from the registers the processor has then; this is
+ * the same from the same registers, so that the digest is known before.
+ */
+#ifndef BOOT_VMSA_H
+#define BOOT_VMSA_H
+
+#include <linux/kvm.h>
+#include <stdint.h>
+
+#include "vmm/range.h"
+
+/* What is set before the launch ends; all other state is as KVM creates a processor. */
+struct snp_vcpu {
+	struct kvm_regs regs;
+	struct kvm_sregs sregs; /* not: cr2, cr8, apic_base, interrupt_bitmap */
+};
+
+/* Where the boot processor starts. */
+#define SNP_RESET_ENTRY 0xfffffff0U
+
+/* Bit of the VMSA's features that KVM always sets. */
+#define SNP_FEATURE_ACTIVE UINT64_C(1)
+
+/**
+ * The registers that QEMU starts a processor with, so that digests agree.
+ *
+ * @entry: real-mode address, SNP_RESET_ENTRY or that of the firmware for other processors.
+ * @signature: CPUID 1 EAX, in RDX.
+ */
+void snp_vcpu_reset(struct snp_vcpu *ret_vcpu, uint32_t entry, uint32_t signature);
+
+/**
+ * Make a processor's save area.
+ *
+ * @features: the guest's VMSA features as given to KVM_SEV_INIT2; SNP_FEATURE_ACTIVE is added.
+ * Source: Linux arch/x86/include/asm/svm.h, struct sev_es_save_area; arch/x86/kvm/svm/sev.c,
+ * sev_es_sync_vmsa; svm.c, svm_set_segment, svm_set_cr0, svm_set_cr4, svm_set_efer; AMD APM
+ * volume 2, table B-4.
+ */
+void vmsa_init(uint8_t ret_page[GRANULE_BYTES], const struct snp_vcpu *vcpu, uint64_t features);
+
+/**
+ * CPUID 1 EAX of a processor, as AMD's CPUID specification (25481) puts it together.
+ */
+uint32_t cpu_signature(unsigned int family, unsigned int model, unsigned int stepping);
+
+/**
+ * The signature of a CPU model of QEMU, "EPYC-Milan", also with a version ("EPYC-Milan-v2").
+ *
+ * Returns 0, or -ENOENT.
+ */
+int cpu_signature_find(const char *name, uint32_t *ret_signature);
+
+#endif
