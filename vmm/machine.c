@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -270,6 +271,17 @@ static void stop_signals_forget(const sigset_t *signals)
 		;
 }
 
+/* As many as there may be: every interrupt of an assigned device that the guest uses is one. */
+static void descriptors_allow(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit))
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 enum exit_status machine_run(struct host *host, const struct config *config)
 {
 	enum exit_status status = EXIT_STATUS_SETUP;
@@ -287,6 +299,7 @@ enum exit_status machine_run(struct host *host, const struct config *config)
 	/* Who reads our output may go before the guest does: that is a failed write, no reason
 	 * to die. */
 	signal(SIGPIPE, SIG_IGN);
+	descriptors_allow();
 	if (config->console != CONSOLE_NONE)
 		ret = terminal_make_raw(STDIN_FILENO, &err);
 	if (!ret)
