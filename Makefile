@@ -59,7 +59,8 @@ FAKE_SRC := $(wildcard tests/fake/*.c)
 UNIT_SRC := $(wildcard tests/unit/test_*.c)
 FAULT_SRC := $(wildcard tests/fault/fault_*.c)
 CONFORMANCE_SRC := $(wildcard tests/lab/conformance*.c)
-CONFORMANCE_PARTS := tests/lab/bench.c tests/lab/desk.c tests/lab/plug.c tests/lab/subject.c
+CONFORMANCE_PARTS := tests/lab/bench.c tests/lab/desk.c tests/lab/device_file.c tests/lab/plug.c \
+	tests/lab/subject.c
 FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
 BENCH_SRC := $(wildcard tests/bench/bench_*.c)
 HEADERS := $(wildcard vmm/*.h memory/*.h devices/*.h boot/*.h tests/fake/*.h)
@@ -102,12 +103,14 @@ $O/lab/%: $O/tests/lab/%.o $(CONFORMANCE_PARTS:%.c=$O/%.o) $O/libfake.a $O/libal
 	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 $O/lab/dma_device: $O/tests/lab/dma_device.o $O/tests/lab/dma_rig.o $O/tests/lab/nvme.o \
+		$O/tests/lab/device_file.o \
 		$O/libalcove.a
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 # It asks iommufd's own test device, as the conformance programs do.
 $O/bench/bench_dma: $O/tests/bench/bench_dma.o $O/tests/lab/plug.o $O/tests/lab/subject.o \
+		$O/tests/lab/device_file.o \
 		$O/libfake.a $O/libalcove.a
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)

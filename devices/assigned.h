@@ -60,6 +60,10 @@ const char *host_pci_find_rival(const struct host_paths *paths, const struct hos
 				char ret_address[PCI_ADDRESS_BYTES]);
 /* Does the host's firmware claim memory for it (RMRR, IVMD)? */
 bool host_pci_has_claim(const struct host_paths *paths, const struct host_pci *device);
+/* An IOMMU before it, and nothing claimed? Returns and says as host_pci_check. */
+int host_pci_check_iommu(const struct host_paths *paths, const struct host_pci *device,
+			 struct err *err);
+bool host_pci_is_bridge(const struct host_pci *device);
 
 /* --- Assigned devices: vfio-pci on iommufd --- */
 

@@ -187,7 +187,7 @@ bool host_pci_has_claim(const struct host_paths *paths, const struct host_pci *d
 	return false;
 }
 
-static bool is_bridge(const struct host_pci *device)
+bool host_pci_is_bridge(const struct host_pci *device)
 {
 	return device->class_code >> 16 == 0x06;
 }
@@ -204,7 +204,7 @@ const char *host_pci_find_rival(const struct host_paths *paths, const struct hos
 	n = list_addresses(path, addresses, ARRAY_SIZE(addresses));
 	for (int i = 0; i < n; i++) {
 		if (!strcmp(addresses[i], device->address) ||
-		    host_pci_read(paths, addresses[i], &other) || is_bridge(&other) ||
+		    host_pci_read(paths, addresses[i], &other) || host_pci_is_bridge(&other) ||
 		    !*other.driver || !strcmp(other.driver, "vfio-pci"))
 			continue;
 		memcpy(ret_address, addresses[i], PCI_ADDRESS_BYTES);
@@ -213,15 +213,9 @@ const char *host_pci_find_rival(const struct host_paths *paths, const struct hos
 	return NULL;
 }
 
-int host_pci_check(const struct host_paths *paths, const struct host_pci *device,
-		   struct err *err)
+int host_pci_check_iommu(const struct host_paths *paths, const struct host_pci *device,
+			 struct err *err)
 {
-	char rival[PCI_ADDRESS_BYTES], path[HOST_PCI_PATH_BYTES];
-	struct stat status;
-
-	if (is_bridge(device))
-		return err_set(err, -EINVAL, "%s: a bridge; assign what is behind it",
-			       device->address);
 	if (!*device->iommu_group)
 		return err_set(err, -ENODEV,
 			       "%s: no IOMMU stands before it; turn VT-d or AMD-Vi on in the "
@@ -232,6 +226,22 @@ int host_pci_check(const struct host_paths *paths, const struct host_pci *device
 			       "%s: the firmware reserves memory for it (RMRR), so it cannot "
 			       "be assigned; turn that off in the firmware",
 			       device->address);
+	return 0;
+}
+
+int host_pci_check(const struct host_paths *paths, const struct host_pci *device,
+		   struct err *err)
+{
+	char rival[PCI_ADDRESS_BYTES], path[HOST_PCI_PATH_BYTES];
+	struct stat status;
+	int ret;
+
+	if (host_pci_is_bridge(device))
+		return err_set(err, -EINVAL, "%s: a bridge; assign what is behind it",
+			       device->address);
+	ret = host_pci_check_iommu(paths, device, err);
+	if (ret)
+		return ret;
 	if (host_pci_find_rival(paths, device, rival))
 		return err_set(err, -EBUSY,
 			       "%s: %s of the same IOMMU group %s is in use by the host; run "

@@ -66,10 +66,11 @@ static const struct pci_slot_step steps[PCI_SLOT_STATES][PCI_SLOT_EVENTS] = {
 
 struct pci_slot_step pci_slot_next(enum pci_slot_state state, enum pci_slot_event event)
 {
-	struct pci_slot_step step = steps[state][event];
+	struct pci_slot_step step;
 
 	ASSERT(state < PCI_SLOT_STATES);
 	ASSERT(event < PCI_SLOT_EVENTS);
+	step = steps[state][event];
 	if (event == PCI_SLOT_UNPLUG)
 		return (struct pci_slot_step){.to = PCI_SLOT_EMPTY};
 	/* Nothing leads to EMPTY but that. */

@@ -139,6 +139,34 @@ static gpa_t books_find_area_end(struct dma *dma, gpa_t gpa, gpa_t end)
 	return areas_find_area_end(dma->areas, gpa, end);
 }
 
+/*
+ * Do @fn to each run of @gpa that is @wanted; the others are as they should be already. Ends at
+ * the first that fails or is lost.
+ */
+static int for_runs(struct guest_memory *memory, const struct ram *ram, struct range gpa,
+		    enum area_page wanted,
+		    int (*fn)(struct guest_memory *memory, const struct ram *ram,
+			      struct range run))
+{
+	struct dma *dma = memory->dma;
+	int ret = 0;
+
+	ASSERT(range_covers(ram->gpa, gpa));
+	gpa = dma_clip(dma, gpa);
+	for (gpa_t at = gpa.start, end; at < gpa.end && !ret; at = end) {
+		struct range run;
+		enum area_page page;
+
+		ret = books_find_run(dma, at, gpa.end, wanted, &run, &page);
+		end = run.end;
+		if (page == AREA_LOST)
+			ret = -EIO;
+		if (!ret && page == wanted)
+			ret = fn(memory, ram, run);
+	}
+	return ret;
+}
+
 /* --- Unmapping --- */
 
 static int unmap_areas(struct host *host, struct dma *dma, struct range gpa)
@@ -171,30 +199,18 @@ static int cut(struct host *host, struct dma *dma, struct range gpa)
 }
 
 /* @gpa, all of it mapped, and with room in the books. */
-static int unmap_run(struct host *host, struct dma *dma, struct range gpa)
+static int unmap_run(struct guest_memory *memory, const struct ram *ram, struct range gpa)
 {
+	struct host *host = memory->host;
+	struct dma *dma = memory->dma;
+
+	(void)ram;
 	return dma->mode == DMA_CUT ? cut(host, dma, gpa) : unmap_areas(host, dma, gpa);
 }
 
 int dma_unmap(struct guest_memory *memory, const struct ram *ram, struct range gpa)
 {
-	struct dma *dma = memory->dma;
-	int ret = 0;
-
-	ASSERT(range_covers(ram->gpa, gpa));
-	gpa = dma_clip(dma, gpa);
-	for (gpa_t at = gpa.start, end; at < gpa.end && !ret; at = end) {
-		struct range run;
-		enum area_page page;
-
-		ret = books_find_run(dma, at, gpa.end, AREA_START, &run, &page);
-		end = run.end;
-		if (page == AREA_LOST)
-			ret = -EIO;
-		if (!ret && page == AREA_START)
-			ret = unmap_run(memory->host, dma, run);
-	}
-	return ret;
+	return for_runs(memory, ram, gpa, AREA_START, unmap_run);
 }
 
 /* --- Mapping --- */
@@ -205,6 +221,7 @@ static int map_run(struct guest_memory *memory, const struct ram *ram, struct ra
 	struct dma *dma = memory->dma;
 	char *hva = (char *)ram->hva + (gpa.start - ram->gpa.start);
 	int ret = host_iommu_ioas_map(memory->host, dma->iommu, dma->ioas, hva, gpa);
+
 	if (!ret)
 		books_mapped(dma, gpa);
 	/* Devices reach something there that we do not know of. */
@@ -217,23 +234,7 @@ static int map_run(struct guest_memory *memory, const struct ram *ram, struct ra
 
 int dma_map(struct guest_memory *memory, const struct ram *ram, struct range gpa)
 {
-	struct dma *dma = memory->dma;
-	int ret = 0;
-
-	ASSERT(range_covers(ram->gpa, gpa));
-	gpa = dma_clip(dma, gpa);
-	for (gpa_t at = gpa.start, end; at < gpa.end && !ret; at = end) {
-		struct range run;
-		enum area_page page;
-
-		ret = books_find_run(dma, at, gpa.end, AREA_NONE, &run, &page);
-		end = run.end;
-		if (page == AREA_LOST)
-			ret = -EIO;
-		if (!ret && page == AREA_NONE)
-			ret = map_run(memory, ram, run);
-	}
-	return ret;
+	return for_runs(memory, ram, gpa, AREA_NONE, map_run);
 }
 
 /* --- Broken pages --- */
@@ -277,7 +278,7 @@ void dma_expel(struct guest_memory *memory, const struct ram *ram, struct range 
 		int ret = books_find_run(dma, at, gpa.end, AREA_START, &run, &page);
 
 		if (!ret && page == AREA_START)
-			ret = unmap_run(memory->host, dma, run);
+			ret = unmap_run(memory, ram, run);
 		/* What fails can turn what was mapped into what is lost. */
 		if (ret)
 			books_find_run(dma, at, gpa.end, AREA_LOST, &run, &page);

@@ -258,20 +258,14 @@ static int check(const struct device_bind *bind, const struct host_pci *device, 
 {
 	char path[HOST_PCI_PATH_BYTES];
 	struct stat status;
+	int ret;
 
-	if (device->class_code >> 16 == 0x06)
+	if (host_pci_is_bridge(device))
 		return err_set(err, -EINVAL, "%s: a bridge; bind what is behind it",
 			       device->address);
-	if (!*device->iommu_group)
-		return err_set(err, -ENODEV,
-			       "%s: no IOMMU stands before it; turn VT-d or AMD-Vi on in the "
-			       "firmware and with intel_iommu=on",
-			       device->address);
-	if (host_pci_has_claim(bind->paths, device))
-		return err_set(err, -EINVAL,
-			       "%s: the firmware reserves memory for it (RMRR), so it cannot "
-			       "be assigned; turn that off in the firmware",
-			       device->address);
+	ret = host_pci_check_iommu(bind->paths, device, err);
+	if (ret)
+		return ret;
 	snprintf(path, sizeof(path), "%s/bus/pci/drivers/" DRIVER, bind->paths->sysfs);
 	if (stat(path, &status))
 		return err_set(err, -ENOENT,

@@ -115,12 +115,6 @@ static int linux_hot_reset(struct host *host, int device)
 	return host_linux_ioctl(device, VFIO_DEVICE_PCI_HOT_RESET, &request);
 }
 
-static int linux_feature(struct host *host, int device, struct vfio_device_feature *feature)
-{
-	(void)host;
-	return host_linux_ioctl(device, VFIO_DEVICE_FEATURE, feature);
-}
-
 static int linux_read(struct host *host, int device, uint64_t offset, void *buffer,
 		      size_t size_bytes)
 {
@@ -160,7 +154,6 @@ const struct host_vfio_ops host_linux_vfio_ops = {
 	.reset = linux_reset,
 	.get_hot_reset = linux_get_hot_reset,
 	.hot_reset = linux_hot_reset,
-	.feature = linux_feature,
 	.read = linux_read,
 	.write = linux_write,
 };

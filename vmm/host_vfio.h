@@ -15,7 +15,6 @@
 
 struct kvm_irq_routing;
 struct kvm_irqfd;
-struct vfio_device_feature;
 struct vfio_device_info;
 struct vfio_irq_info;
 struct vfio_irq_set;
@@ -38,7 +37,6 @@ struct host_vfio_ops {
 	int (*get_hot_reset)(struct host *host, int device,
 			     struct vfio_pci_hot_reset_info *info);
 	int (*hot_reset)(struct host *host, int device);
-	int (*feature)(struct host *host, int device, struct vfio_device_feature *feature);
 	int (*read)(struct host *host, int device, uint64_t offset, void *buffer,
 		    size_t size_bytes);
 	int (*write)(struct host *host, int device, uint64_t offset, const void *buffer,
@@ -192,13 +190,6 @@ static inline int host_vfio_get_hot_reset(struct host *host, int device,
 static inline int host_vfio_hot_reset(struct host *host, int device)
 {
 	return host->ops->vfio->hot_reset(host, device);
-}
-
-/* Get, set or probe a feature (VFIO_DEVICE_FEATURE). Returns 0, -ENOTTY (unknown), -errno. */
-static inline int host_vfio_feature(struct host *host, int device,
-				    struct vfio_device_feature *feature)
-{
-	return host->ops->vfio->feature(host, device, feature);
 }
 
 /**

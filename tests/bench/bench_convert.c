@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "memory/ram.h"
+#include "tests/bench/median.h"
 #include "vmm/err.h"
 #include "vmm/host.h"
 
@@ -156,19 +157,6 @@ static double measure(const struct bench *bench, const struct shape *shape, uint
 	start_ns = host_clock_now_ns(bench->host) - start_ns;
 	pthread_barrier_destroy(&barrier);
 	return 2e9 * (double)(n_toggles * shape->n_threads) / (double)start_ns;
-}
-
-static int compare_double(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
-static double median(double *values, unsigned int n)
-{
-	qsort(values, n, sizeof(values[0]), compare_double);
-	return values[n / 2];
 }
 
 /* Who goes first changes from round to round. */

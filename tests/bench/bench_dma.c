@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "memory/ram.h"
+#include "tests/bench/median.h"
 #include "tests/lab/plug.h"
 #include "vmm/err.h"
 
@@ -88,19 +89,6 @@ static double measure(const struct bench *bench, struct range gpa, uint64_t n_to
 	for (uint64_t i = 0; i < n_toggles; i++)
 		toggle(bench, gpa);
 	return 2e9 * (double)n_toggles / (double)(host_clock_now_ns(bench->host) - start_ns);
-}
-
-static int compare_double(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
-static double median(double *values, unsigned int n)
-{
-	qsort(values, n, sizeof(values[0]), compare_double);
-	return values[n / 2];
 }
 
 /* Who goes first changes from round to round. */

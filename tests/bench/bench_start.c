@@ -22,6 +22,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "tests/bench/median.h"
 #include "vmm/cleanup.h"
 #include "vmm/range.h"
 
@@ -154,21 +155,13 @@ static bool program_measure(const struct program *program, const char *alcove,
 	return has_started;
 }
 
-static int compare_double(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
-static double median(const struct sample *samples, size_t n, size_t offset)
+static double sample_median(const struct sample *samples, size_t n, size_t offset)
 {
 	double values[ROUNDS_MAX];
 
 	for (size_t i = 0; i < n; i++)
 		memcpy(&values[i], (const char *)&samples[i] + offset, sizeof(values[i]));
-	qsort(values, n, sizeof(values[0]), compare_double);
-	return values[n / 2];
+	return median(values, n);
 }
 
 /* Size in KiB of a program found as execvp would, 0 if it is not. */
@@ -215,8 +208,10 @@ int main(int argc, char **argv)
 	printf("%-14s %12s %8s %12s %8s %12s %12s\n", "", "start/ms", "ratio", "memory/KiB",
 	       "ratio", "private/KiB", "program/KiB");
 	for (size_t i = 0; i < ARRAY_SIZE(programs); i++) {
-		double ms = median(samples[i], rounds, offsetof(struct sample, start_ms));
-		double rss_kib = median(samples[i], rounds, offsetof(struct sample, rss_kib));
+		double ms =
+			sample_median(samples[i], rounds, offsetof(struct sample, start_ms));
+		double rss_kib =
+			sample_median(samples[i], rounds, offsetof(struct sample, rss_kib));
 		const char *file = i ? programs[i].argv[0] : argv[1];
 
 		if (i == 0) {
@@ -225,7 +220,7 @@ int main(int argc, char **argv)
 		}
 		printf("%-14s %12.1f %8.2f %12.0f %8.2f %12.0f %12.0f\n", programs[i].name, ms,
 		       ms / base_ms, rss_kib, rss_kib / base_rss_kib,
-		       median(samples[i], rounds, offsetof(struct sample, private_kib)),
+		       sample_median(samples[i], rounds, offsetof(struct sample, private_kib)),
 		       program_size_kib(file));
 	}
 	return 0;

@@ -273,15 +273,6 @@ static int fake_hot_reset(struct host *host, int fd)
 	return 0;
 }
 
-static int fake_feature(struct host *host, int fd, struct vfio_device_feature *feature)
-{
-	struct fake *fake = fake_of(host);
-	WITH_LOCK(&fake->lock);
-
-	(void)feature;
-	return bound(fake, fd) ? -ENOTTY : -EINVAL;
-}
-
 /* --- Registers --- */
 
 static int access_check(struct fake *fake, const struct fake_device *device, uint64_t offset,
@@ -351,7 +342,6 @@ const struct host_vfio_ops fake_vfio_ops = {
 	.reset = fake_reset,
 	.get_hot_reset = fake_get_hot_reset,
 	.hot_reset = fake_hot_reset,
-	.feature = fake_feature,
 	.read = fake_read,
 	.write = fake_write,
 };

@@ -10,71 +10,65 @@
 enum { ERRNOS_MAX = 4 };
 
 /* What the docstrings of vmm/host.h name; for a bare "-errno", what the kernel is known for. */
-static const struct {
-	const char *name;
-	int errnos[ERRNOS_MAX];
-} verbs[VERB_COUNT] = {
-	[VERB_KVM_CHECK_EXTENSION] = {"kvm_check_extension", {EINVAL}},
-	[VERB_KVM_GET_SUPPORTED_CPUID] = {"kvm_get_supported_cpuid", {E2BIG, ENOMEM}},
-	[VERB_VM_CREATE] = {"vm_create", {EINVAL, ENOMEM, EBUSY}},
-	[VERB_VM_ENABLE_CAP] = {"vm_enable_cap", {EINVAL, EEXIST}},
-	[VERB_VM_SET_TSS_ADDRESS] = {"vm_set_tss_address", {EINVAL}},
-	[VERB_VM_SET_IDENTITY_MAP] = {"vm_set_identity_map", {EINVAL, EEXIST}},
-	[VERB_VM_SET_MEMORY_REGION] = {"vm_set_memory_region", {EEXIST, EINVAL, ENOMEM}},
-	[VERB_VM_CREATE_GUEST_MEMFD] = {"vm_create_guest_memfd",
-					{EINVAL, ENOTTY, ENOMEM, EMFILE}},
-	[VERB_VM_SET_ATTRIBUTES] = {"vm_set_attributes", {EINVAL, ENOMEM, ENOTTY}},
-	[VERB_GMEM_SET_ATTRIBUTES] = {"gmem_set_attributes", {EAGAIN, ENOTTY, EINVAL, ENOMEM}},
-	[VERB_VM_SIGNAL_MSI] = {"vm_signal_msi", {EINVAL}},
-	[VERB_VM_IOEVENTFD] = {"vm_ioeventfd", {EEXIST, ENOSPC, ENOMEM}},
-	[VERB_VCPU_CREATE] = {"vcpu_create", {EEXIST, ENOMEM, EMFILE}},
-	[VERB_VCPU_RUN] = {"vcpu_run", {EINTR, EFAULT, EINVAL, ENOMEM}},
-	[VERB_VCPU_SET_CPUID] = {"vcpu_set_cpuid", {EINVAL, ENOMEM}},
-	[VERB_VCPU_GET_REGS] = {"vcpu_get_regs", {ENOMEM}},
-	[VERB_VCPU_SET_REGS] = {"vcpu_set_regs", {ENOMEM}},
-	[VERB_VCPU_GET_SREGS] = {"vcpu_get_sregs", {ENOMEM}},
-	[VERB_VCPU_SET_SREGS] = {"vcpu_set_sregs", {EINVAL, ENOMEM}},
-	[VERB_VCPU_SET_MSRS] = {"vcpu_set_msrs", {EINVAL, ENOMEM}},
-	[VERB_VCPU_GET_TSC_KHZ] = {"vcpu_get_tsc_khz", {EIO}},
-	[VERB_VCPU_SET_MP_STATE] = {"vcpu_set_mp_state", {EINVAL}},
-	[VERB_MEM_CREATE] = {"mem_create", {ENOMEM, EMFILE}},
-	[VERB_MEM_DISCARD] = {"mem_discard", {EPERM, ENOMEM}},
-	[VERB_MEM_MAP] = {"mem_map", {ENODEV, ENOMEM}},
-	[VERB_RANDOM_FILL] = {"random_fill", {EAGAIN, EINTR}},
-	[VERB_IOMMU_OPEN] = {"iommu_open", {ENOENT, EACCES, EMFILE}},
-	[VERB_IOMMU_IOAS_ALLOC] = {"iommu_ioas_alloc", {ENOMEM}},
-	[VERB_IOMMU_SET_OPTION] = {"iommu_set_option", {EINVAL, EOPNOTSUPP}},
-	[VERB_IOMMU_IOAS_ALLOW_IOVAS] = {"iommu_ioas_allow_iovas",
-					 {EADDRINUSE, EINVAL, ENOMEM}},
-	[VERB_IOMMU_IOAS_GET_IOVA_RANGES] = {"iommu_ioas_get_iova_ranges", {EMSGSIZE, ENOMEM}},
-	[VERB_IOMMU_IOAS_MAP] = {"iommu_ioas_map", {EFAULT, ENOMEM, EBUSY}},
-	[VERB_IOMMU_IOAS_UNMAP] = {"iommu_ioas_unmap", {EBUSY}},
-	[VERB_IOMMU_COMPAT_SET_IOAS] = {"iommu_compat_set_ioas", {ENOENT}},
-	[VERB_IOMMU_COMPAT_UNMAP] = {"iommu_compat_unmap", {ENOMEM, EBUSY}},
-	[VERB_DEVICE_ATTACH_IOAS] = {"device_attach_ioas", {EADDRINUSE, EBUSY, EINVAL, ENOMEM}},
-	[VERB_VM_SET_ROUTES] = {"vm_set_routes", {EINVAL, ENOMEM}},
-	[VERB_VM_IRQFD] = {"vm_irqfd", {EBUSY, EINVAL, ENOMEM}},
-	[VERB_VM_CREATE_VFIO] = {"vm_create_vfio", {EBUSY, ENODEV, ENOMEM, EMFILE}},
-	[VERB_VM_VFIO_ADD] = {"vm_vfio_add", {EEXIST, EINVAL, ENOMEM}},
-	[VERB_VFIO_OPEN] = {"vfio_open", {ENOENT, EACCES, EMFILE}},
-	[VERB_VFIO_BIND] = {"vfio_bind", {EPERM, EBUSY, EINVAL, ENOMEM}},
-	[VERB_VFIO_GET_INFO] = {"vfio_get_info", {EINVAL}},
-	[VERB_VFIO_GET_REGION] = {"vfio_get_region", {EINVAL, ENOMEM}},
-	[VERB_VFIO_GET_IRQ] = {"vfio_get_irq", {EINVAL}},
-	[VERB_VFIO_SET_IRQS] = {"vfio_set_irqs", {EINVAL, ENOSPC, ENOMEM}},
-	[VERB_VFIO_RESET] = {"vfio_reset", {EINVAL, EAGAIN, ENOTTY}},
-	[VERB_VFIO_GET_HOT_RESET] = {"vfio_get_hot_reset", {ENODEV, ENOSPC, ENOMEM}},
-	[VERB_VFIO_HOT_RESET] = {"vfio_hot_reset", {EINVAL, EAGAIN}},
-	[VERB_VFIO_FEATURE] = {"vfio_feature", {ENOTTY, EINVAL}},
-	[VERB_VFIO_READ] = {"vfio_read", {EIO, EINVAL}},
-	[VERB_VFIO_WRITE] = {"vfio_write", {EIO, EINVAL}},
+static const int errnos[VERB_COUNT][ERRNOS_MAX] = {
+	[VERB_KVM_CHECK_EXTENSION] = {EINVAL},
+	[VERB_KVM_GET_SUPPORTED_CPUID] = {E2BIG, ENOMEM},
+	[VERB_VM_CREATE] = {EINVAL, ENOMEM, EBUSY},
+	[VERB_VM_ENABLE_CAP] = {EINVAL, EEXIST},
+	[VERB_VM_SET_TSS_ADDRESS] = {EINVAL},
+	[VERB_VM_SET_IDENTITY_MAP] = {EINVAL, EEXIST},
+	[VERB_VM_SET_MEMORY_REGION] = {EEXIST, EINVAL, ENOMEM},
+	[VERB_VM_CREATE_GUEST_MEMFD] = {EINVAL, ENOTTY, ENOMEM, EMFILE},
+	[VERB_VM_SET_ATTRIBUTES] = {EINVAL, ENOMEM, ENOTTY},
+	[VERB_GMEM_SET_ATTRIBUTES] = {EAGAIN, ENOTTY, EINVAL, ENOMEM},
+	[VERB_VM_SIGNAL_MSI] = {EINVAL},
+	[VERB_VM_IOEVENTFD] = {EEXIST, ENOSPC, ENOMEM},
+	[VERB_VCPU_CREATE] = {EEXIST, ENOMEM, EMFILE},
+	[VERB_VCPU_RUN] = {EINTR, EFAULT, EINVAL, ENOMEM},
+	[VERB_VCPU_SET_CPUID] = {EINVAL, ENOMEM},
+	[VERB_VCPU_GET_REGS] = {ENOMEM},
+	[VERB_VCPU_SET_REGS] = {ENOMEM},
+	[VERB_VCPU_GET_SREGS] = {ENOMEM},
+	[VERB_VCPU_SET_SREGS] = {EINVAL, ENOMEM},
+	[VERB_VCPU_SET_MSRS] = {EINVAL, ENOMEM},
+	[VERB_VCPU_GET_TSC_KHZ] = {EIO},
+	[VERB_VCPU_SET_MP_STATE] = {EINVAL},
+	[VERB_MEM_CREATE] = {ENOMEM, EMFILE},
+	[VERB_MEM_DISCARD] = {EPERM, ENOMEM},
+	[VERB_MEM_MAP] = {ENODEV, ENOMEM},
+	[VERB_RANDOM_FILL] = {EAGAIN, EINTR},
+	[VERB_IOMMU_OPEN] = {ENOENT, EACCES, EMFILE},
+	[VERB_IOMMU_IOAS_ALLOC] = {ENOMEM},
+	[VERB_IOMMU_SET_OPTION] = {EINVAL, EOPNOTSUPP},
+	[VERB_IOMMU_IOAS_ALLOW_IOVAS] = {EADDRINUSE, EINVAL, ENOMEM},
+	[VERB_IOMMU_IOAS_GET_IOVA_RANGES] = {EMSGSIZE, ENOMEM},
+	[VERB_IOMMU_IOAS_MAP] = {EFAULT, ENOMEM, EBUSY},
+	[VERB_IOMMU_IOAS_UNMAP] = {EBUSY},
+	[VERB_IOMMU_COMPAT_SET_IOAS] = {ENOENT},
+	[VERB_IOMMU_COMPAT_UNMAP] = {ENOMEM, EBUSY},
+	[VERB_DEVICE_ATTACH_IOAS] = {EADDRINUSE, EBUSY, EINVAL, ENOMEM},
+	[VERB_VM_SET_ROUTES] = {EINVAL, ENOMEM},
+	[VERB_VM_IRQFD] = {EBUSY, EINVAL, ENOMEM},
+	[VERB_VM_CREATE_VFIO] = {EBUSY, ENODEV, ENOMEM, EMFILE},
+	[VERB_VM_VFIO_ADD] = {EEXIST, EINVAL, ENOMEM},
+	[VERB_VFIO_OPEN] = {ENOENT, EACCES, EMFILE},
+	[VERB_VFIO_BIND] = {EPERM, EBUSY, EINVAL, ENOMEM},
+	[VERB_VFIO_GET_INFO] = {EINVAL},
+	[VERB_VFIO_GET_REGION] = {EINVAL, ENOMEM},
+	[VERB_VFIO_GET_IRQ] = {EINVAL},
+	[VERB_VFIO_SET_IRQS] = {EINVAL, ENOSPC, ENOMEM},
+	[VERB_VFIO_RESET] = {EINVAL, EAGAIN, ENOTTY},
+	[VERB_VFIO_GET_HOT_RESET] = {ENODEV, ENOSPC, ENOMEM},
+	[VERB_VFIO_HOT_RESET] = {EINVAL, EAGAIN},
+	[VERB_VFIO_READ] = {EIO, EINVAL},
+	[VERB_VFIO_WRITE] = {EIO, EINVAL},
 };
 
 static unsigned int count_errnos(enum verb verb)
 {
 	unsigned int n = 0;
 
-	while (n < ERRNOS_MAX && verbs[verb].errnos[n])
+	while (n < ERRNOS_MAX && errnos[verb][n])
 		n++;
 	return n;
 }
@@ -93,9 +87,9 @@ int faulty_next(struct faulty *faulty, enum verb verb)
 		faulty->verb = verb;
 	/* Later calls of other verbs fail with what theirs have. */
 	if (!errnum && fault->which < count_errnos(verb))
-		errnum = verbs[verb].errnos[fault->which];
+		errnum = errnos[verb][fault->which];
 	else if (!errnum && faulty->n_calls > fault->nth)
-		errnum = verbs[verb].errnos[0];
+		errnum = errnos[verb][0];
 	faulty->n_fired += errnum != 0;
 	return -errnum;
 }
@@ -432,5 +426,5 @@ const char *faulty_get_verb(struct faulty *faulty, unsigned int *ret_n_errnos)
 	WITH_LOCK(&faulty->lock);
 
 	*ret_n_errnos = faulty->verb < VERB_COUNT ? count_errnos(faulty->verb) : 0;
-	return faulty->verb < VERB_COUNT ? verbs[faulty->verb].name : NULL;
+	return faulty->verb < VERB_COUNT ? verb_name(faulty->verb) : NULL;
 }

@@ -118,14 +118,6 @@ static int faulty_hot_reset(struct host *host, int device)
 	return fault ? fault : host_vfio_hot_reset(faulty->inner, device);
 }
 
-static int faulty_feature(struct host *host, int device, struct vfio_device_feature *feature)
-{
-	struct faulty *faulty = faulty_of(host);
-	int fault = faulty_next(faulty, VERB_VFIO_FEATURE);
-
-	return fault ? fault : host_vfio_feature(faulty->inner, device, feature);
-}
-
 static int faulty_read(struct host *host, int device, uint64_t offset, void *buffer,
 		       size_t size_bytes)
 {
@@ -161,7 +153,6 @@ const struct host_vfio_ops faulty_vfio_ops = {
 	.reset = faulty_reset,
 	.get_hot_reset = faulty_get_hot_reset,
 	.hot_reset = faulty_hot_reset,
-	.feature = faulty_feature,
 	.read = faulty_read,
 	.write = faulty_write,
 };

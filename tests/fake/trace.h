@@ -20,7 +20,7 @@ struct trace;
 enum { TRACE_NUMBERS_MAX = 6 };
 
 struct trace_call {
-	unsigned int verb; /* trace_verb_name */
+	unsigned int verb; /* verb_name */
 	/* The arguments, as far as they are numbers, in the order of the verb. */
 	uint64_t numbers[TRACE_NUMBERS_MAX];
 	int64_t result; /* 0 for a new descriptor */
@@ -34,8 +34,6 @@ struct host *trace_host(struct trace *trace);
 size_t trace_count(struct trace *trace);
 /* Valid until the next call through the host. */
 const struct trace_call *trace_get(struct trace *trace, size_t index);
-const char *trace_verb_name(unsigned int verb);
-
 /* One line per call. */
 void trace_print(struct trace *trace, FILE *file);
 

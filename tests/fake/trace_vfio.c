@@ -178,18 +178,6 @@ static int trace_hot_reset(struct host *host, int device)
 	return ret;
 }
 
-static int trace_feature(struct host *host, int device, struct vfio_device_feature *feature)
-{
-	struct trace *trace = trace_of(host);
-	struct trace_call call = {.verb = VERB_VFIO_FEATURE,
-				  .numbers = {trace_fd(trace, device), feature->flags}};
-	int ret = host_vfio_feature(trace->inner, device, feature);
-
-	call.result = ret;
-	trace_add(trace, &call);
-	return ret;
-}
-
 static int trace_read(struct host *host, int device, uint64_t offset, void *buffer,
 		      size_t size_bytes)
 {
@@ -231,7 +219,6 @@ const struct host_vfio_ops trace_vfio_ops = {
 	.reset = trace_reset,
 	.get_hot_reset = trace_get_hot_reset,
 	.hot_reset = trace_hot_reset,
-	.feature = trace_feature,
 	.read = trace_read,
 	.write = trace_write,
 };

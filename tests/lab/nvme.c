@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "devices/assigned.h"
+#include "tests/lab/device_file.h"
 #include "vmm/err.h"
 #include "vmm/host.h"
 #include "vmm/host_vfio.h"
@@ -165,26 +165,6 @@ static void queues_start(struct nvme *nvme)
 
 /* --- The device --- */
 
-static int device_open(struct host *host, const char *address)
-{
-	static const struct host_paths paths = {
-		.sysfs = "/sys", .dev = "/dev", .state = "/run/alcove"};
-	struct host_pci device;
-	char path[HOST_PCI_PATH_BYTES];
-	int fd;
-
-	ASSERT(host_pci_read(&paths, address, &device) == 0);
-	if (!device.vfio[0]) {
-		fprintf(stderr, "%s is not bound to vfio-pci\n", address);
-		return -ENODEV;
-	}
-	snprintf(path, sizeof(path), "/dev/vfio/devices/%s", device.vfio);
-	fd = host_vfio_open(host, path);
-	if (fd < 0)
-		fprintf(stderr, "%s: %s\n", path, strerror(-fd));
-	return fd;
-}
-
 void nvme_start(struct nvme *nvme, struct host *host, struct guest_memory *memory,
 		const char *address, gpa_t queues, void *hva)
 {
@@ -202,7 +182,7 @@ void nvme_start(struct nvme *nvme, struct host *host, struct guest_memory *memor
 	if (iommu < 0)
 		fprintf(stderr, "%s\n", err.text);
 	ASSERT(iommu >= 0);
-	nvme->device = device_open(host, address);
+	nvme->device = device_file_open(host, address);
 	ASSERT(nvme->device >= 0);
 	ASSERT(host_vfio_bind(host, nvme->device, iommu) == 0);
 	if (guest_dma_attach(memory, nvme->device, false, &err)) {

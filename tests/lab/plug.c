@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "tests/lab/plug.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/iommufd.h>
@@ -15,6 +14,7 @@
 #include <unistd.h>
 
 #include "tests/fake/fake.h"
+#include "tests/lab/device_file.h"
 #include "vmm/err.h"
 #include "vmm/host_vfio.h"
 
@@ -135,30 +135,17 @@ static void write_file(const char *path, const char *text)
 	close(fd);
 }
 
-/* The device's file in /dev/vfio/devices; its driver becomes vfio-pci. */
+/* Its driver becomes vfio-pci. */
 static int edu_open(struct plug *plug)
 {
 	const char *address = getenv("LAB_EDU");
 	char path[512];
-	const struct dirent *entry;
-	int fd = -1;
-	DIR *folder;
 
 	ASSERT(address);
 	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/driver_override", address);
 	write_file(path, "vfio-pci");
 	write_file("/sys/bus/pci/drivers_probe", address);
-	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/vfio-dev", address);
-	folder = opendir(path);
-	ASSERT(folder);
-	while ((entry = readdir(folder))) {
-		if (strncmp(entry->d_name, "vfio", 4) != 0)
-			continue;
-		snprintf(path, sizeof(path), "/dev/vfio/devices/%.64s", entry->d_name);
-		fd = host_vfio_open(plug->host, path);
-	}
-	closedir(folder);
-	return fd;
+	return device_file_open(plug->host, address);
 }
 
 static void edu_start(struct plug *plug, int iommu)

@@ -8,6 +8,7 @@
 #include "tests/fake/fake.h"
 #include "tests/fake/faulty.h"
 #include "tests/fake/trace.h"
+#include "tests/fake/verb.h"
 #include "tests/unit/unit.h"
 
 #define PAGE GRANULE_BYTES
@@ -90,7 +91,7 @@ START_TEST(test_equal_runs_have_equal_traces)
 		ck_assert_uint_eq(trace_count(a), trace_count(b));
 		ck_assert_int_gt(first, 8);
 		/* What is to be private is taken from devices first. */
-		ck_assert_str_eq(trace_verb_name(trace_get(a, (size_t)first)->verb),
+		ck_assert_str_eq(verb_name(trace_get(a, (size_t)first)->verb),
 				 "iommu_compat_unmap");
 		trace_free(a);
 		trace_free(b);

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "tests/fake/verb.h"
+
+#include "vmm/err.h"
+
+static const char *const verb_names[VERB_COUNT] = {
+	[VERB_KVM_CHECK_EXTENSION] = "kvm_check_extension",
+	[VERB_KVM_GET_SUPPORTED_CPUID] = "kvm_get_supported_cpuid",
+	[VERB_VM_CREATE] = "vm_create",
+	[VERB_VM_ENABLE_CAP] = "vm_enable_cap",
+	[VERB_VM_SET_TSS_ADDRESS] = "vm_set_tss_address",
+	[VERB_VM_SET_IDENTITY_MAP] = "vm_set_identity_map",
+	[VERB_VM_SET_MEMORY_REGION] = "vm_set_memory_region",
+	[VERB_VM_CREATE_GUEST_MEMFD] = "vm_create_guest_memfd",
+	[VERB_VM_SET_ATTRIBUTES] = "vm_set_attributes",
+	[VERB_GMEM_SET_ATTRIBUTES] = "gmem_set_attributes",
+	[VERB_VM_SIGNAL_MSI] = "vm_signal_msi",
+	[VERB_VM_IOEVENTFD] = "vm_ioeventfd",
+	[VERB_VCPU_CREATE] = "vcpu_create",
+	[VERB_VCPU_CLOSE] = "vcpu_close",
+	[VERB_VCPU_RUN] = "vcpu_run",
+	[VERB_VCPU_SET_CPUID] = "vcpu_set_cpuid",
+	[VERB_VCPU_GET_REGS] = "vcpu_get_regs",
+	[VERB_VCPU_SET_REGS] = "vcpu_set_regs",
+	[VERB_VCPU_GET_SREGS] = "vcpu_get_sregs",
+	[VERB_VCPU_SET_SREGS] = "vcpu_set_sregs",
+	[VERB_VCPU_SET_MSRS] = "vcpu_set_msrs",
+	[VERB_VCPU_GET_TSC_KHZ] = "vcpu_get_tsc_khz",
+	[VERB_VCPU_SET_MP_STATE] = "vcpu_set_mp_state",
+	[VERB_MEM_CREATE] = "mem_create",
+	[VERB_MEM_DISCARD] = "mem_discard",
+	[VERB_MEM_MAP] = "mem_map",
+	[VERB_MEM_UNMAP] = "mem_unmap",
+	[VERB_CLOSE] = "close",
+	[VERB_CLOCK_SLEEP_NS] = "clock_sleep_ns",
+	[VERB_RANDOM_FILL] = "random_fill",
+	[VERB_IOMMU_OPEN] = "iommu_open",
+	[VERB_IOMMU_IOAS_ALLOC] = "iommu_ioas_alloc",
+	[VERB_IOMMU_DESTROY] = "iommu_destroy",
+	[VERB_IOMMU_SET_OPTION] = "iommu_set_option",
+	[VERB_IOMMU_IOAS_ALLOW_IOVAS] = "iommu_ioas_allow_iovas",
+	[VERB_IOMMU_IOAS_GET_IOVA_RANGES] = "iommu_ioas_get_iova_ranges",
+	[VERB_IOMMU_IOAS_MAP] = "iommu_ioas_map",
+	[VERB_IOMMU_IOAS_UNMAP] = "iommu_ioas_unmap",
+	[VERB_IOMMU_COMPAT_SET_IOAS] = "iommu_compat_set_ioas",
+	[VERB_IOMMU_COMPAT_UNMAP] = "iommu_compat_unmap",
+	[VERB_DEVICE_ATTACH_IOAS] = "device_attach_ioas",
+	[VERB_DEVICE_DETACH_IOAS] = "device_detach_ioas",
+	[VERB_VM_SET_ROUTES] = "vm_set_routes",
+	[VERB_VM_IRQFD] = "vm_irqfd",
+	[VERB_VM_CREATE_VFIO] = "vm_create_vfio",
+	[VERB_VM_VFIO_ADD] = "vm_vfio_add",
+	[VERB_VM_VFIO_REMOVE] = "vm_vfio_remove",
+	[VERB_VFIO_OPEN] = "vfio_open",
+	[VERB_VFIO_BIND] = "vfio_bind",
+	[VERB_VFIO_GET_INFO] = "vfio_get_info",
+	[VERB_VFIO_GET_REGION] = "vfio_get_region",
+	[VERB_VFIO_GET_IRQ] = "vfio_get_irq",
+	[VERB_VFIO_SET_IRQS] = "vfio_set_irqs",
+	[VERB_VFIO_RESET] = "vfio_reset",
+	[VERB_VFIO_GET_HOT_RESET] = "vfio_get_hot_reset",
+	[VERB_VFIO_HOT_RESET] = "vfio_hot_reset",
+	[VERB_VFIO_READ] = "vfio_read",
+	[VERB_VFIO_WRITE] = "vfio_write",
+};
+
+const char *verb_name(unsigned int verb)
+{
+	ASSERT(verb < VERB_COUNT);
+	return verb_names[verb];
+}
