@@ -22,6 +22,7 @@
 #include "vmm/range.h"
 
 struct err;
+struct host_cc_ops;
 struct host_iommu_ops;
 struct host_vfio_ops;
 struct kvm_cpuid2;
@@ -81,6 +82,8 @@ struct host_ops {
 	const struct host_iommu_ops *iommu;
 	/* Assigned devices: vmm/host_vfio.h. */
 	const struct host_vfio_ops *vfio;
+	/* Confidential guests: vmm/host_cc.h. */
+	const struct host_cc_ops *cc;
 };
 
 /* Embedded in each implementation, which finds itself with container_of. */

@@ -50,17 +50,21 @@ static int kvm_ioctl(int fd, unsigned long request, const void *argument)
 	return host_linux_ioctl(fd, request, argument);
 }
 
-/* The same for requests that take a number in place of a pointer. */
-static int kvm_ioctl_value(int fd, unsigned long request, unsigned long value)
+int host_linux_ioctl_value(int fd, unsigned long request, unsigned long value)
 {
 	int ret = ioctl(fd, request, value);
 
 	return ret < 0 ? -errno : ret;
 }
 
+int host_linux_kvm(struct host *host)
+{
+	return linux_of(host)->kvm;
+}
+
 static int linux_kvm_check_extension(struct host *host, int vm, unsigned int capability)
 {
-	return kvm_ioctl_value(vm < 0 ? linux_of(host)->kvm : vm, KVM_CHECK_EXTENSION,
+	return host_linux_ioctl_value(vm < 0 ? linux_of(host)->kvm : vm, KVM_CHECK_EXTENSION,
 			       capability);
 }
 
@@ -75,7 +79,7 @@ static int linux_vm_create(struct host *host, unsigned long type)
 
 	/* A signal during the set-up of the VM's notifiers makes this EINTR: try again. */
 	do {
-		ret = kvm_ioctl_value(linux_of(host)->kvm, KVM_CREATE_VM, type);
+		ret = host_linux_ioctl_value(linux_of(host)->kvm, KVM_CREATE_VM, type);
 	} while (ret == -EINTR);
 	return ret;
 }
@@ -89,7 +93,7 @@ static int linux_vm_enable_cap(struct host *host, int vm, const struct kvm_enabl
 static int linux_vm_set_tss_address(struct host *host, int vm, gpa_t gpa)
 {
 	(void)host;
-	return kvm_ioctl_value(vm, KVM_SET_TSS_ADDR, gpa);
+	return host_linux_ioctl_value(vm, KVM_SET_TSS_ADDR, gpa);
 }
 
 static int linux_vm_set_identity_map(struct host *host, int vm, gpa_t gpa)
@@ -168,7 +172,7 @@ static int linux_vcpu_create(struct host *host, int vm, uint32_t id, struct kvm_
 			     size_t *ret_run_bytes)
 {
 	size_t run_bytes = linux_of(host)->run_bytes;
-	_cleanup_close_ int vcpu = kvm_ioctl_value(vm, KVM_CREATE_VCPU, id);
+	_cleanup_close_ int vcpu = host_linux_ioctl_value(vm, KVM_CREATE_VCPU, id);
 	void *run;
 
 	if (vcpu < 0)
@@ -190,7 +194,7 @@ static void linux_vcpu_close(struct host *host, int vcpu, struct kvm_run *run)
 static int linux_vcpu_run(struct host *host, int vcpu)
 {
 	(void)host;
-	return kvm_ioctl_value(vcpu, KVM_RUN, 0);
+	return host_linux_ioctl_value(vcpu, KVM_RUN, 0);
 }
 
 static int linux_vcpu_set_cpuid(struct host *host, int vcpu, const struct kvm_cpuid2 *cpuid)
@@ -232,7 +236,7 @@ static int linux_vcpu_set_msrs(struct host *host, int vcpu, const struct kvm_msr
 static int linux_vcpu_get_tsc_khz(struct host *host, int vcpu)
 {
 	(void)host;
-	return kvm_ioctl_value(vcpu, KVM_GET_TSC_KHZ, 0);
+	return host_linux_ioctl_value(vcpu, KVM_GET_TSC_KHZ, 0);
 }
 
 static int linux_vcpu_set_mp_state(struct host *host, int vcpu, uint32_t state)
@@ -353,6 +357,7 @@ static const struct host_ops linux_ops = {
 	.random_fill = linux_random_fill,
 	.iommu = &host_linux_iommu_ops,
 	.vfio = &host_linux_vfio_ops,
+	.cc = &host_linux_cc_ops,
 };
 
 static int kvm_open(struct err *err)
@@ -393,12 +398,12 @@ int host_linux_new(struct host **ret_host, struct err *err)
 	if (kvm < 0)
 		return kvm;
 
-	version = kvm_ioctl_value(kvm, KVM_GET_API_VERSION, 0);
+	version = host_linux_ioctl_value(kvm, KVM_GET_API_VERSION, 0);
 	if (version != KVM_API_VERSION_KNOWN)
 		return err_set(err, version < 0 ? version : -EPROTO,
 			       "/dev/kvm: speaks API version %d, not %d; it is not KVM's",
 			       version, KVM_API_VERSION_KNOWN);
-	run_bytes = kvm_ioctl_value(kvm, KVM_GET_VCPU_MMAP_SIZE, 0);
+	run_bytes = host_linux_ioctl_value(kvm, KVM_GET_VCPU_MMAP_SIZE, 0);
 	if (run_bytes < (int)sizeof(struct kvm_run))
 		return err_set(err, run_bytes < 0 ? run_bytes : -EPROTO,
 			       "/dev/kvm: vCPU area of %d bytes is too small", run_bytes);
