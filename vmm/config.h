@@ -79,6 +79,8 @@ struct config {
 	char *kernel;
 	char *initrd; /* NULL: none */
 	char *cmdline;
+	char *snp_certs;	/* NULL: none; certificates for reports of an SNP guest */
+	char *tdx_quote_socket; /* NULL: none; where quotes of a TDX guest are made */
 	struct disk_config disks[CONFIG_DISKS_MAX];
 	unsigned int n_disks;
 	struct device_config devices[CONFIG_DEVICES_MAX];

@@ -222,6 +222,30 @@ static const struct option boot_options[] = {
 	{.key = NULL},
 };
 
+static const struct option snp_options[] = {
+	{
+		.key = "certs",
+		.kind = OPTION_PATH,
+		.argument = "FILE",
+		.help = "Certificates that the guest gets with its attestation reports, in the "
+			"table of the GHCB specification",
+		.offset = STRING(snp_certs),
+	},
+	{.key = NULL},
+};
+
+static const struct option tdx_options[] = {
+	{
+		.key = "quote-socket",
+		.kind = OPTION_TEXT,
+		.argument = "ADDRESS",
+		.help = "Quote generation service of the host: unix:PATH or vsock:CID:PORT; "
+			"without it the guest gets no quotes",
+		.offset = STRING(tdx_quote_socket),
+	},
+	{.key = NULL},
+};
+
 static const struct option disk_options[] = {
 	{
 		.key = "path",
@@ -338,6 +362,8 @@ static const struct option sandbox_options[] = {
 const struct option_section option_sections[] = {
 	{.name = "vm", .help = "The machine", .options = vm_options},
 	{.name = "boot", .help = "What it boots", .options = boot_options},
+	{.name = "snp", .help = "A guest with SEV-SNP", .options = snp_options},
+	{.name = "tdx", .help = "A guest with TDX", .options = tdx_options},
 	{
 		.name = "disk",
 		.bare = "path",
