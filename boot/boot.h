@@ -16,6 +16,7 @@
 #include "vmm/range.h"
 
 struct err;
+struct launch;
 
 /* How the hardware is described to the guest. */
 enum boot_hw {
@@ -63,12 +64,14 @@ enum {
  * says where.
  *
  * A device tree needs a bzImage: PVH has no way to hand it over.
+ * @launch: gets the pages that were written; NULL: nobody wants to know.
  * Returns 0; -ENOENT and what else open says; -ENOEXEC (no kernel we know, or malformed);
  * -EINVAL (no regular file, command line too long for this kernel, ELF with device tree);
  * -ENOSPC (does not fit RAM below 4 GiB); -ENOMEM; -errno, with @err naming file, cause and
  * cure. Guest memory is partly written on error.
  */
 int boot_load(struct guest_memory *memory, const struct boot_machine *machine,
-	      const struct boot_source *source, struct boot_entry *ret_entry, struct err *err);
+	      const struct boot_source *source, struct launch *launch,
+	      struct boot_entry *ret_entry, struct err *err);
 
 #endif

@@ -13,6 +13,7 @@
 #include "boot/boot.h"
 #include "boot/fdt.h"
 #include "boot/kernel.h"
+#include "boot/launch.h"
 #include "boot/params.h"
 #include "boot/place.h"
 #include "boot/pvh.h"
@@ -23,11 +24,20 @@ struct loader {
 	struct guest_memory *memory;
 	const struct boot_machine *machine;
 	const struct boot_source *source;
+	struct launch *launch;
 	struct err *err;
 	struct kernel kernel;
 	struct place place;
 	struct params_pointers pointers;
 };
+
+/* The guest starts with these bytes. */
+static int loader_note(struct loader *loader, const char *what, gpa_t gpa, uint64_t size_bytes)
+{
+	int ret = loader->launch ? launch_note(loader->launch, gpa, size_bytes) : 0;
+
+	return ret ? err_set(loader->err, ret, "%s: out of memory", what) : 0;
+}
 
 static int loader_write(struct loader *loader, const char *what, gpa_t gpa, const void *bytes,
 			size_t size_bytes)
@@ -37,7 +47,16 @@ static int loader_write(struct loader *loader, const char *what, gpa_t gpa, cons
 	if (ret)
 		return err_set(loader->err, ret, "%s: cannot write to guest memory: %s", what,
 			       err_describe(ret));
-	return 0;
+	return loader_note(loader, what, gpa, size_bytes);
+}
+
+static int loader_load(struct loader *loader, const struct image_file *file, const char *part,
+		       uint64_t offset, uint64_t size_bytes, gpa_t gpa)
+{
+	int ret = image_file_load(file, part, offset, size_bytes, loader->memory, gpa,
+				  loader->err);
+
+	return ret || !size_bytes ? ret : loader_note(loader, file->what, gpa, size_bytes);
 }
 
 static int loader_place(struct loader *loader, const char *what, gpa_t gpa, uint64_t size_bytes)
@@ -108,9 +127,8 @@ static int kernel_load(struct loader *loader, const struct image_file *file)
 	for (unsigned int i = 0; i < loader->kernel.n_segments && !ret; i++) {
 		const struct kernel_segment *segment = &loader->kernel.segments[i];
 
-		ret = image_file_load(file, "a segment", segment->file_offset,
-				      segment->file_bytes, loader->memory, segment->gpa,
-				      loader->err);
+		ret = loader_load(loader, file, "a segment", segment->file_offset,
+				  segment->file_bytes, segment->gpa);
 		if (ret || !segment->zero_bytes)
 			continue;
 		ret = guest_zero(loader->memory, segment->gpa + segment->file_bytes,
@@ -118,6 +136,9 @@ static int kernel_load(struct loader *loader, const struct image_file *file)
 		if (ret)
 			ret = err_set(loader->err, ret, "kernel '%s': cannot clear its bss: %s",
 				      file->path, err_describe(ret));
+		else
+			ret = loader_note(loader, "kernel", segment->gpa + segment->file_bytes,
+					  segment->zero_bytes);
 	}
 	return ret;
 }
@@ -140,8 +161,8 @@ static int initrd_load(struct loader *loader)
 	if (ret)
 		return ret;
 	loader->pointers.initrd_bytes = file.size_bytes;
-	return image_file_load(&file, "the initrd", 0, file.size_bytes, loader->memory,
-			       loader->pointers.initrd, loader->err);
+	return loader_load(loader, &file, "the initrd", 0, file.size_bytes,
+			   loader->pointers.initrd);
 }
 
 static int cmdline_write(struct loader *loader)
@@ -280,13 +301,15 @@ static struct boot_entry loader_get_entry(const struct loader *loader)
 }
 
 int boot_load(struct guest_memory *memory, const struct boot_machine *machine,
-	      const struct boot_source *source, struct boot_entry *ret_entry, struct err *err)
+	      const struct boot_source *source, struct launch *launch,
+	      struct boot_entry *ret_entry, struct err *err)
 {
 	_cleanup_image_file_ struct image_file file = {0};
 	struct loader loader = {
 		.memory = memory,
 		.machine = machine,
 		.source = source,
+		.launch = launch,
 		.err = err,
 	};
 	int ret = image_file_open(&file, "kernel", source->kernel_path, err);
@@ -313,6 +336,8 @@ int boot_load(struct guest_memory *memory, const struct boot_machine *machine,
 		ret = params_write(&loader);
 	if (!ret)
 		ret = kernel_load(&loader, &file);
+	if (!ret && launch)
+		launch_sort(launch);
 	if (!ret)
 		*ret_entry = loader_get_entry(&loader);
 	return ret;

@@ -49,6 +49,10 @@ void memory_map_init(struct memory_map *ret_map, const struct layout *layout)
 	map_add(ret_map, layout->ecam.start, layout->ecam.end, MEMORY_TYPE_RESERVED);
 	map_add(ret_map, PLATFORM_KVM_IDMAP_GPA, PLATFORM_KVM_TSS_GPA + 3 * GRANULE_BYTES,
 		MEMORY_TYPE_RESERVED);
+	/* Not "reserved": confidential guests map that as shared with the host. */
+	if (!range_is_empty(layout->firmware))
+		map_add(ret_map, layout->firmware.start, layout->firmware.end,
+			MEMORY_TYPE_ACPI_NVS);
 	for (unsigned int i = 1; i < layout->n_ram; i++)
 		map_add(ret_map, layout->ram[i].start, layout->ram[i].end, MEMORY_TYPE_RAM);
 }

@@ -18,6 +18,7 @@ enum {
 enum memory_type {
 	MEMORY_TYPE_RAM = 1,
 	MEMORY_TYPE_RESERVED = 2,
+	MEMORY_TYPE_ACPI_NVS = 4,
 };
 
 struct memory_map_entry {

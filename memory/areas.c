@@ -7,12 +7,14 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "memory/sides.h"
 #include "vmm/err.h"
 
 struct areas {
-	struct layout layout; /* RAM only */
+	struct range memory[LAYOUT_MEMORY_RANGES_MAX];
+	unsigned int n_ranges;
 	struct sides *pages;
 	uint64_t n_areas;
 	uint64_t mapped_bytes;
@@ -23,14 +25,15 @@ static enum side bits_of(enum area_page page)
 	return (enum side)page;
 }
 
-int areas_new(const struct layout *layout, struct areas **ret_areas)
+int areas_new(const struct range *memory, unsigned int n_ranges, struct areas **ret_areas)
 {
 	struct areas *areas = calloc(1, sizeof(*areas));
 
 	if (!areas)
 		return -ENOMEM;
-	areas->layout = *layout;
-	if (sides_new(layout, bits_of(AREA_NONE), &areas->pages)) {
+	memcpy(areas->memory, memory, n_ranges * sizeof(*memory));
+	areas->n_ranges = n_ranges;
+	if (sides_new(memory, n_ranges, bits_of(AREA_NONE), &areas->pages)) {
 		free(areas);
 		return -ENOMEM;
 	}
@@ -94,11 +97,11 @@ gpa_t areas_find_area_end(const struct areas *areas, gpa_t gpa, gpa_t end)
 	return page == AREA_INSIDE ? run_end : at;
 }
 
-/* Is there RAM at @gpa, which is the end of a range of RAM? Ranges of RAM never touch. */
-static bool is_ram(const struct areas *areas, gpa_t gpa)
+/* Is there memory at @gpa, which is the end of some of it? */
+static bool is_memory(const struct areas *areas, gpa_t gpa)
 {
-	for (unsigned int i = 0; i < areas->layout.n_ram; i++) {
-		if (range_contains(areas->layout.ram[i], gpa))
+	for (unsigned int i = 0; i < areas->n_ranges; i++) {
+		if (range_contains(areas->memory[i], gpa))
 			return true;
 	}
 	return false;
@@ -107,7 +110,7 @@ static bool is_ram(const struct areas *areas, gpa_t gpa)
 bool areas_are_whole(const struct areas *areas, struct range gpa)
 {
 	return areas_get(areas, gpa.start) == AREA_START &&
-	       (!is_ram(areas, gpa.end) || areas_get(areas, gpa.end) != AREA_INSIDE);
+	       (!is_memory(areas, gpa.end) || areas_get(areas, gpa.end) != AREA_INSIDE);
 }
 
 static struct range page_at(gpa_t gpa)
@@ -122,7 +125,7 @@ int areas_reserve(struct areas *areas, struct range gpa)
 	/* Either page can become the start of an area, which the next ones are not. */
 	if (!ret)
 		ret = sides_reserve(areas->pages, page_at(gpa.start));
-	if (!ret && is_ram(areas, gpa.end))
+	if (!ret && is_memory(areas, gpa.end))
 		ret = sides_reserve(areas->pages, page_at(gpa.end));
 	return ret;
 }
@@ -160,7 +163,7 @@ static void forget(struct areas *areas, struct range gpa)
 			areas->mapped_bytes -= end - at;
 	}
 	/* What is behind lives on as an area of its own. */
-	if (is_ram(areas, gpa.end) && areas_get(areas, gpa.end) == AREA_INSIDE) {
+	if (is_memory(areas, gpa.end) && areas_get(areas, gpa.end) == AREA_INSIDE) {
 		set(areas, page_at(gpa.end), AREA_START);
 		areas->n_areas++;
 	}

@@ -20,8 +20,8 @@ enum area_page {
 	AREA_LOST,   /* what the kernel has there is not known */
 };
 
-/* None of @layout's RAM is mapped. Returns 0 or -ENOMEM. */
-int areas_new(const struct layout *layout, struct areas **ret_areas);
+/* None of @memory, which is ascending, is mapped. Returns 0 or -ENOMEM. */
+int areas_new(const struct range *memory, unsigned int n_ranges, struct areas **ret_areas);
 void areas_free(struct areas *areas);
 
 enum area_page areas_get(const struct areas *areas, gpa_t gpa);

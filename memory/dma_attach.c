@@ -155,7 +155,7 @@ static int ioas_configure(struct guest_memory *memory)
 {
 	struct host *host = memory->host;
 	struct dma *dma = memory->dma;
-	struct range ram[LAYOUT_RAM_RANGES_MAX];
+	struct range ram[LAYOUT_MEMORY_RANGES_MAX];
 	int ret;
 
 	for (unsigned int i = 0; i < memory->n_ram; i++)
@@ -236,11 +236,11 @@ static int make_areas(struct guest_memory *memory)
 {
 	struct dma *dma = memory->dma;
 	WITH_LOCK(&dma->lock);
-	struct layout layout = {.n_ram = memory->n_ram};
+	struct range ranges[LAYOUT_MEMORY_RANGES_MAX];
 
 	for (unsigned int i = 0; i < memory->n_ram; i++)
-		layout.ram[i] = memory->ram[i].gpa;
-	return dma->areas ? 0 : areas_new(&layout, &dma->areas);
+		ranges[i] = memory->ram[i].gpa;
+	return dma->areas ? 0 : areas_new(ranges, memory->n_ram, &dma->areas);
 }
 
 static void close_iommu(struct guest_memory *memory)

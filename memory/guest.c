@@ -24,6 +24,8 @@ int guest_memory_new(struct host *host, int vm, const struct layout *layout,
 		     enum backing backing, struct guest_memory **ret_memory, struct err *err)
 {
 	struct guest_memory *memory = calloc(1, sizeof(*memory));
+	struct range ranges[LAYOUT_MEMORY_RANGES_MAX];
+	unsigned int n_ranges = layout_list_memory(layout, ranges);
 	pthread_condattr_t monotonic;
 	int ret = 0;
 
@@ -40,11 +42,11 @@ int guest_memory_new(struct host *host, int vm, const struct layout *layout,
 
 	ret = dma_new(&memory->dma);
 	if (!ret && ram_can_convert(memory))
-		ret = sides_new(layout, SIDE_SHARED, &memory->sides);
+		ret = sides_new(ranges, n_ranges, SIDE_SHARED, &memory->sides);
 	if (ret)
 		err_set(err, ret, "memory: out of memory");
-	for (unsigned int i = 0; i < layout->n_ram && !ret; i++)
-		ret = ram_start(memory, layout->ram[i], err);
+	for (unsigned int i = 0; i < n_ranges && !ret; i++)
+		ret = ram_start(memory, ranges[i], err);
 	if (ret) {
 		guest_memory_free(memory);
 		return ret;

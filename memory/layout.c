@@ -4,6 +4,7 @@
  *
  *   0 .. 3 GiB                RAM (first range)
  *   3 GiB .. 4 GiB            32-bit BARs, ECAM, IOAPIC, local APIC, ...: vmm/platform.h
+ *   .. 4 GiB                  firmware, if there is any
  *   4 GiB .. 1012 GiB         RAM (second range)
  *   1012 GiB .. 1 TiB         nothing: AMD IOMMUs cannot map it
  *   1 TiB ..                  RAM (third range)
@@ -78,4 +79,29 @@ int layout_init(struct layout *ret_layout, uint64_t ram_bytes, unsigned int gpa_
 
 	*ret_layout = layout;
 	return 0;
+}
+
+void layout_add_firmware(struct layout *layout, uint64_t size_bytes)
+{
+	ASSERT(size_bytes && size_bytes <= LAYOUT_FIRMWARE_BYTES_MAX);
+	layout->firmware = (struct range){
+		.start = PLATFORM_4G - align_up(size_bytes, GRANULE_BYTES),
+		.end = PLATFORM_4G,
+	};
+}
+
+unsigned int layout_list_memory(const struct layout *layout,
+				struct range ret_ranges[LAYOUT_MEMORY_RANGES_MAX])
+{
+	unsigned int n = 0;
+
+	for (unsigned int i = 0; i < layout->n_ram; i++) {
+		/* The first range of RAM is the only one below 4 GiB. */
+		if (i == 1 && !range_is_empty(layout->firmware))
+			ret_ranges[n++] = layout->firmware;
+		ret_ranges[n++] = layout->ram[i];
+	}
+	if (layout->n_ram <= 1 && !range_is_empty(layout->firmware))
+		ret_ranges[n++] = layout->firmware;
+	return n;
 }

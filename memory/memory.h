@@ -27,6 +27,7 @@ struct host;
 enum {
 	LAYOUT_RAM_RANGES_MAX =
 		3, /* below the hole, above 4 GiB, above the HyperTransport range */
+	LAYOUT_MEMORY_RANGES_MAX = LAYOUT_RAM_RANGES_MAX + 1, /* and firmware */
 };
 
 /* The guest's physical address space. Fixed addresses are in vmm/platform.h. */
@@ -37,6 +38,11 @@ struct layout {
 	struct range mmio32; /* window for 32-bit BARs */
 	struct range ecam;   /* PCI configuration space */
 	struct range mmio64; /* window for 64-bit BARs, above all RAM */
+	/*
+	 * Memory that ends at 4 GiB, for firmware or a boot stub: it can be converted as RAM
+	 * can, but is no RAM in what the guest is told. Empty: none.
+	 */
+	struct range firmware;
 };
 
 enum {
@@ -53,6 +59,25 @@ enum {
  */
 int layout_init(struct layout *ret_layout, uint64_t ram_bytes, unsigned int gpa_bits,
 		struct err *err);
+
+enum {
+	LAYOUT_FIRMWARE_BYTES_MAX = 16 << 20,
+};
+
+/**
+ * Add memory for firmware below 4 GiB.
+ *
+ * @size_bytes: 1 .. LAYOUT_FIRMWARE_BYTES_MAX; rounded up to the granule.
+ */
+void layout_add_firmware(struct layout *layout, uint64_t size_bytes);
+
+/**
+ * All that memory is made for: RAM and firmware, ascending. They do not overlap, but may touch.
+ *
+ * Returns how many there are.
+ */
+unsigned int layout_list_memory(const struct layout *layout,
+				struct range ret_ranges[LAYOUT_MEMORY_RANGES_MAX]);
 
 /* --- Guest memory --- */
 
@@ -82,7 +107,7 @@ struct guest_memory;
 int backing_probe(struct host *host, int vm, enum backing *ret_backing, struct err *err);
 
 /**
- * Make RAM and its memslots in @vm, all shared.
+ * Make RAM, memory for firmware, and their memslots in @vm, all shared.
  *
  * Returns 0; -EOPNOTSUPP (the kernel cannot do @backing), -ENOMEM, -errno, with @err naming the
  * cure; nothing is left behind then.

@@ -12,7 +12,7 @@
 #include "memory/memory.h"
 #include "memory/sides.h"
 
-/* One RAM range: what holds its bytes. Never changes while the VM lives. */
+/* One range of RAM, or firmware: what holds its bytes. Never changes while the VM lives. */
 struct ram {
 	struct range gpa;
 	void *hva;	 /* of the shared side */
@@ -40,7 +40,7 @@ struct guest_memory {
 	struct host *host;
 	int vm;
 	enum backing backing;
-	struct ram ram[LAYOUT_RAM_RANGES_MAX];
+	struct ram ram[LAYOUT_MEMORY_RANGES_MAX]; /* ascending */
 	unsigned int n_ram;
 	struct sides *sides; /* NULL: plain, all is shared for ever */
 	struct dma *dma;

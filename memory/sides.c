@@ -36,7 +36,7 @@ struct sides_ram {
 };
 
 struct sides {
-	struct sides_ram ram[LAYOUT_RAM_RANGES_MAX];
+	struct sides_ram ram[LAYOUT_MEMORY_RANGES_MAX];
 	unsigned int n_ram;
 	atomic_uint_fast64_t n_leaves;
 };
@@ -74,16 +74,18 @@ static void sides_ram_init(struct sides_ram *ram, enum side side)
 		atomic_init(&ram->blocks[i], block_of_side(side));
 }
 
-int sides_new(const struct layout *layout, enum side side, struct sides **ret_sides)
+int sides_new(const struct range *memory, unsigned int n_ranges, enum side side,
+	      struct sides **ret_sides)
 {
 	struct sides *sides = calloc(1, sizeof(*sides));
 
+	ASSERT(n_ranges <= LAYOUT_MEMORY_RANGES_MAX);
 	if (!sides)
 		return -ENOMEM;
-	for (unsigned int i = 0; i < layout->n_ram; i++) {
+	for (unsigned int i = 0; i < n_ranges; i++) {
 		struct sides_ram *ram = &sides->ram[i];
 
-		ram->gpa = layout->ram[i];
+		ram->gpa = memory[i];
 		ram->n_blocks = align_up(range_size(ram->gpa), BLOCK_BYTES) / BLOCK_BYTES;
 		ram->blocks = calloc(ram->n_blocks, sizeof(ram->blocks[0]));
 		sides->n_ram++;

@@ -20,11 +20,12 @@
 struct sides;
 
 /**
- * All of @layout's RAM on @side.
+ * All of @memory, which is ascending, on @side.
  *
  * Returns 0 or -ENOMEM.
  */
-int sides_new(const struct layout *layout, enum side side, struct sides **ret_sides);
+int sides_new(const struct range *memory, unsigned int n_ranges, enum side side,
+	      struct sides **ret_sides);
 void sides_free(struct sides *sides);
 
 /* The side of the page at @gpa, which is RAM. Any thread, no lock. */

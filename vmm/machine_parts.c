@@ -404,7 +404,7 @@ static int guest_start(struct machine *machine, struct err *err)
 		.cmdline = config->cmdline,
 	};
 	struct boot_entry entry;
-	int ret = boot_load(machine->memory, &description, &source, &entry, err);
+	int ret = boot_load(machine->memory, &description, &source, NULL, &entry, err);
 
 	if (!ret)
 		ret = vcpu_set_entry(machine->vcpus[0], &entry, err);

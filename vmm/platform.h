@@ -23,8 +23,9 @@
 #define PLATFORM_LAPIC_GPA     UINT64_C(0xfee00000)
 #define PLATFORM_LAPIC_BYTES   UINT64_C(0x100000) /* MSI window: no RAM, no IOVA */
 #define PLATFORM_KVM_TSS_GPA \
-	UINT64_C(0xfffbd000) /* three pages (Intel without unrestricted guest) */
-#define PLATFORM_KVM_IDMAP_GPA UINT64_C(0xfffbc000) /* one page, idem */
+	UINT64_C(0xfeffd000) /* three pages (Intel without unrestricted guest) */
+#define PLATFORM_KVM_IDMAP_GPA UINT64_C(0xfeffc000) /* one page, idem */
+/* Above: firmware (memory/layout.c). */
 #define PLATFORM_4G	       UINT64_C(0x100000000)
 
 /* RAM avoids the HyperTransport range of AMD IOMMUs: 1012 GiB up to 1 TiB. */

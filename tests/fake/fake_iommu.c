@@ -148,7 +148,7 @@ static int fake_allow_iovas(struct host *host, int iommu, uint32_t id,
 
 	if (!ioas)
 		return -ENOENT;
-	ASSERT(n <= LAYOUT_RAM_RANGES_MAX);
+	ASSERT(n <= LAYOUT_MEMORY_RANGES_MAX);
 	/* The last byte of a range is its end - 1: one byte is too few. */
 	for (size_t i = 0; i < n; i++) {
 		if (iovas[i].start + 1 >= iovas[i].end)

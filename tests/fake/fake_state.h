@@ -82,7 +82,7 @@ struct fake_ioas {
 	bool has_small_pages; /* IOMMU_OPTION_HUGE_PAGES is 0 */
 	bool is_compat;
 	unsigned int n_devices;
-	struct range allowed[LAYOUT_RAM_RANGES_MAX];
+	struct range allowed[LAYOUT_MEMORY_RANGES_MAX];
 	size_t n_allowed;
 	struct fake_area *areas; /* ascending */
 	size_t n_areas;

@@ -117,6 +117,27 @@ START_TEST(test_impossible_sizes_are_refused_and_explained)
 }
 END_TEST
 
+START_TEST(test_firmware_lies_between_ram_below_and_above)
+{
+	struct range ranges[LAYOUT_MEMORY_RANGES_MAX];
+	struct layout layout;
+
+	ck_assert_int_eq(layout_init(&layout, GIB, 40, NULL), 0);
+	ck_assert_uint_eq(layout_list_memory(&layout, ranges), 1);
+	layout_add_firmware(&layout, 0xf801);
+	ck_assert_uint_eq(layout_list_memory(&layout, ranges), 2);
+	ck_assert_uint_eq(ranges[1].start, 0xffff0000);
+	ck_assert_uint_eq(ranges[1].end, PLATFORM_4G);
+
+	ck_assert_int_eq(layout_init(&layout, 4 * TIB, 46, NULL), 0);
+	layout_add_firmware(&layout, LAYOUT_FIRMWARE_BYTES_MAX);
+	ck_assert_uint_eq(layout_list_memory(&layout, ranges), 4);
+	for (unsigned int i = 1; i < 4; i++)
+		ck_assert_uint_le(ranges[i - 1].end, ranges[i].start);
+	ck_assert_uint_eq(ranges[1].start, 0xff000000);
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *tests[] = {
@@ -126,6 +147,7 @@ int main(void)
 		test_four_tib_go_around_the_hypertransport_range,
 		test_bars_move_above_the_hypertransport_range,
 		test_impossible_sizes_are_refused_and_explained,
+		test_firmware_lies_between_ram_below_and_above,
 	};
 
 	return unit_run(unit_suite("layout", tests, ARRAY_SIZE(tests)));

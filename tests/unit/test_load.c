@@ -79,7 +79,7 @@ static void fixture_set_initrd(struct fixture *fixture, size_t size_bytes)
 
 static int fixture_load(struct fixture *fixture)
 {
-	return boot_load(fixture->memory, &fixture->machine, &fixture->source, &fixture->entry,
+	return boot_load(fixture->memory, &fixture->machine, &fixture->source, NULL, &fixture->entry,
 			 &fixture->err);
 }
 

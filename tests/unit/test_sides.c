@@ -22,7 +22,7 @@ START_TEST(test_random_changes_agree_with_an_array)
 	struct sides *sides;
 
 	srand(1);
-	ck_assert_int_eq(sides_new(&layout, SIDE_SHARED, &sides), 0);
+	ck_assert_int_eq(sides_new(layout.ram, layout.n_ram, SIDE_SHARED, &sides), 0);
 	for (int i = 0; i < 20000; i++) {
 		size_t first = (size_t)rand() % PAGES;
 		size_t n = 1 + (size_t)rand() % (rand() % 8 ? 64 : PAGES);
@@ -55,7 +55,7 @@ START_TEST(test_runs_go_over_blocks_and_end_where_told)
 	struct sides *sides;
 	enum side side;
 
-	ck_assert_int_eq(sides_new(&layout, SIDE_SHARED, &sides), 0);
+	ck_assert_int_eq(sides_new(layout.ram, layout.n_ram, SIDE_SHARED, &sides), 0);
 	ck_assert_uint_eq(layout.n_ram, 3);
 	for (unsigned int i = 0; i < layout.n_ram; i++) {
 		struct range ram = layout.ram[i];
@@ -81,7 +81,7 @@ START_TEST(test_whole_blocks_need_no_more_memory)
 	struct sides *sides;
 	uint64_t bytes;
 
-	ck_assert_int_eq(sides_new(&layout, SIDE_SHARED, &sides), 0);
+	ck_assert_int_eq(sides_new(layout.ram, layout.n_ram, SIDE_SHARED, &sides), 0);
 	bytes = sides_count_bytes(sides);
 	ck_assert_int_eq(sides_reserve(sides, blocks), 0);
 	sides_set(sides, blocks, SIDE_PRIVATE);
