@@ -20,6 +20,8 @@ struct kvm_sev_snp_launch_update;
 struct kvm_tdx_capabilities;
 struct kvm_tdx_init_mem_region;
 struct kvm_tdx_init_vm;
+struct sev_user_data_snp_status;
+struct sev_user_data_status;
 
 /* What the firmware says when the kernel failed before it asked (linux/psp-sev.h). */
 #define HOST_SEV_NO_CALL UINT32_MAX
@@ -31,6 +33,11 @@ struct host_cc_ops {
 	int (*vcpu_prefault)(struct host *host, int vcpu, struct range *gpa);
 	/* SEV-SNP. */
 	int (*sev_open)(struct host *host);
+	int (*sev_get_status)(struct host *host, int sev,
+			      struct sev_user_data_status *ret_status, uint32_t *ret_firmware);
+	int (*snp_get_status)(struct host *host, int sev,
+			      struct sev_user_data_snp_status *ret_status,
+			      uint32_t *ret_firmware);
 	int (*snp_init)(struct host *host, int vm, int sev, const struct kvm_sev_init *init,
 			uint32_t *ret_firmware);
 	int (*snp_enable_certs)(struct host *host, int vm, int sev, uint32_t *ret_firmware);
@@ -103,6 +110,30 @@ static inline int host_vcpu_prefault(struct host *host, int vcpu, struct range *
 static inline int host_sev_open(struct host *host)
 {
 	return host->ops->cc->sev_open(host);
+}
+
+/**
+ * What the secure processor says of itself (SEV_PLATFORM_STATUS, linux/psp-sev.h).
+ *
+ * Returns 0; -EIO (*ret_firmware says why), -ENODEV (no secure processor, or it is dead),
+ * -errno.
+ */
+static inline int host_sev_get_status(struct host *host, int sev,
+				      struct sev_user_data_status *ret_status,
+				      uint32_t *ret_firmware)
+{
+	return host->ops->cc->sev_get_status(host, sev, ret_status, ret_firmware);
+}
+
+/**
+ * The same of its part for SNP (SNP_PLATFORM_STATUS). Returns as host_sev_get_status; -EINVAL
+ * (a kernel without SNP).
+ */
+static inline int host_snp_get_status(struct host *host, int sev,
+				      struct sev_user_data_snp_status *ret_status,
+				      uint32_t *ret_firmware)
+{
+	return host->ops->cc->snp_get_status(host, sev, ret_status, ret_firmware);
 }
 
 /**

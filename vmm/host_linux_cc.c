@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The real kernel's verbs for confidential guests. */
 #include <linux/kvm.h>
+#include <linux/psp-sev.h>
 
 #include "vmm/host_cc.h"
 #include "vmm/host_linux.h"
@@ -39,6 +40,30 @@ static int linux_sev_open(struct host *host)
 {
 	(void)host;
 	return host_linux_open("/dev/sev");
+}
+
+static int psp_command(int sev, uint32_t id, void *data, uint32_t *ret_firmware)
+{
+	struct sev_issue_cmd command = {.cmd = id, .data = (uintptr_t)data};
+	int ret = host_linux_ioctl(sev, SEV_ISSUE_CMD, &command);
+
+	*ret_firmware = command.error;
+	return ret;
+}
+
+static int linux_sev_get_status(struct host *host, int sev,
+				struct sev_user_data_status *ret_status, uint32_t *ret_firmware)
+{
+	(void)host;
+	return psp_command(sev, SEV_PLATFORM_STATUS, ret_status, ret_firmware);
+}
+
+static int linux_snp_get_status(struct host *host, int sev,
+				struct sev_user_data_snp_status *ret_status,
+				uint32_t *ret_firmware)
+{
+	(void)host;
+	return psp_command(sev, SNP_PLATFORM_STATUS, ret_status, ret_firmware);
 }
 
 static int sev_command(int vm, int sev, uint32_t id, const void *data, uint32_t *ret_firmware)
@@ -169,6 +194,8 @@ const struct host_cc_ops host_linux_cc_ops = {
 	.vm_set_tsc_khz = linux_vm_set_tsc_khz,
 	.vcpu_prefault = linux_vcpu_prefault,
 	.sev_open = linux_sev_open,
+	.sev_get_status = linux_sev_get_status,
+	.snp_get_status = linux_snp_get_status,
 	.snp_init = linux_snp_init,
 	.snp_enable_certs = linux_snp_enable_certs,
 	.snp_launch_start = linux_snp_launch_start,
