@@ -188,6 +188,17 @@ static bool is_unknown(int ret)
 	return ret == -ENOTTY || ret == -EINVAL || ret == -EOPNOTSUPP;
 }
 
+static int probe_plain(struct host *host, int vm)
+{
+	int fd = host_vm_create_guest_memfd(host, vm, PROBE_BYTES,
+					    backings[BACKING_PLAIN].guest_memfd_flags);
+
+	if (fd < 0)
+		return fd;
+	host_close(host, fd);
+	return 0;
+}
+
 /* Does the ioctl itself work? Capability numbers of an ABI that is not merged tell nothing. */
 static int probe_inplace(struct host *host, int vm)
 {
@@ -213,22 +224,38 @@ static int probe_paired(struct host *host, int vm)
 	return ret ? ret : host_vm_set_attributes(host, vm, page, 0);
 }
 
-int backing_probe(struct host *host, int vm, enum backing *ret_backing, struct err *err)
+int backing_try(struct host *host, int vm, enum backing backing, struct err *err)
 {
-	enum backing backing = BACKING_INPLACE;
-	int ret = probe_inplace(host, vm);
+	static int (*const probes[])(struct host * host, int vm) = {
+		[BACKING_PLAIN] = probe_plain,
+		[BACKING_INPLACE] = probe_inplace,
+		[BACKING_PAIRED] = probe_paired,
+	};
+	int ret = probes[backing](host, vm);
 
-	if (is_unknown(ret)) {
-		backing = BACKING_PAIRED;
-		ret = probe_paired(host, vm);
-	}
 	if (is_unknown(ret))
-		return err_set(err, -EOPNOTSUPP,
-			       "memory: this kernel converts neither in place nor between two "
-			       "backings; use Linux 6.8 or newer with guest_memfd");
+		return err_set(err, -EOPNOTSUPP, "memory: %s", backings[backing].cure);
 	if (ret)
 		return err_set(err, ret, "memory: cannot find out how this kernel converts: %s",
 			       err_describe(ret));
+	return 0;
+}
+
+int backing_probe(struct host *host, int vm, enum backing *ret_backing, struct err *err)
+{
+	enum backing backing = BACKING_INPLACE;
+	int ret = backing_try(host, vm, backing, err);
+
+	if (ret == -EOPNOTSUPP) {
+		backing = BACKING_PAIRED;
+		ret = backing_try(host, vm, backing, err);
+	}
+	if (ret == -EOPNOTSUPP)
+		return err_set(err, ret,
+			       "memory: this kernel converts neither in place nor between two "
+			       "backings; use Linux 6.8 or newer with guest_memfd");
+	if (ret)
+		return ret;
 	*ret_backing = backing;
 	return 0;
 }

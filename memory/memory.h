@@ -99,6 +99,13 @@ enum backing {
 struct guest_memory;
 
 /**
+ * Find out by trying whether @vm can have memory with @backing.
+ *
+ * Returns as backing_probe; -EOPNOTSUPP: not with this kernel and this type of VM.
+ */
+int backing_try(struct host *host, int vm, enum backing backing, struct err *err);
+
+/**
  * Find out by trying how @vm, which is of a type with private memory, converts on this kernel.
  *
  * Returns 0, with nothing left behind; -EOPNOTSUPP (neither way works); -errno (a call failed
