@@ -160,7 +160,7 @@ static const struct {
 	{EXIT_STATUS_GUEST_MAX, "Up to here: what the guest wrote to the debug-exit port"},
 	{EXIT_STATUS_USAGE, "The command line or the config file is wrong"},
 	{EXIT_STATUS_SETUP, "The machine could not be built: a file, the host or its kernel"},
-	{EXIT_STATUS_PANIC, "The guest's kernel crashed"},
+	{EXIT_STATUS_PANIC, "The guest's kernel crashed, or a confidential guest ended itself"},
 	{EXIT_STATUS_SHUTDOWN, "The guest's processor gave up (triple fault)"},
 	{EXIT_STATUS_RESET, "The guest reset itself, with --on-reboot=exit"},
 	{EXIT_STATUS_INTERNAL, "KVM or Alcove failed while the guest ran"},

@@ -191,6 +191,7 @@ static const struct {
 	[END_STOP] = {EXIT_STATUS_STOPPED, "stopped by `alcove stop`"},
 	[END_SHUTDOWN] = {EXIT_STATUS_SHUTDOWN,
 			  "a processor of the guest shut down (triple fault)"},
+	[END_CRASH] = {EXIT_STATUS_PANIC, NULL},
 	[END_TIME_LIMIT] = {EXIT_STATUS_TIME_LIMIT,
 			    "the guest was still running at the time limit"},
 	[END_FAILED] = {EXIT_STATUS_INTERNAL, NULL},
@@ -209,6 +210,7 @@ static void outcome_log(struct log *log, const struct end *end)
 {
 	switch (end->kind) {
 	case END_NO_START:
+	case END_CRASH:
 	case END_FAILED:
 		log_error(log, "%s", end->reason);
 		break;

@@ -15,7 +15,7 @@ enum exit_status {
 	EXIT_STATUS_GUEST_MAX = 199, /* larger values of the guest are reported as this */
 	EXIT_STATUS_USAGE = 200,     /* command line or config file */
 	EXIT_STATUS_SETUP = 201,     /* the VM could not be built: file, host or kernel */
-	EXIT_STATUS_PANIC = 202,     /* the guest kernel reported a crash */
+	EXIT_STATUS_PANIC = 202,     /* the guest kernel reported a crash, or ended itself so */
 	EXIT_STATUS_SHUTDOWN = 203,  /* triple fault */
 	EXIT_STATUS_RESET = 204,     /* the guest reset itself and on-reboot=exit */
 	EXIT_STATUS_INTERNAL = 205,  /* KVM or Alcove failed while the guest ran */

@@ -41,6 +41,7 @@ static void machine_vcpu_ended(void *opaque, enum vcpu_end end, const char *reas
 {
 	static const enum end_kind kinds[] = {
 		[VCPU_SHUTDOWN] = END_SHUTDOWN,
+		[VCPU_CRASHED] = END_CRASH,
 		[VCPU_FAILED] = END_FAILED,
 	};
 

@@ -29,6 +29,7 @@ enum end_kind {
 	END_SIGNAL,
 	END_STOP, /* `alcove stop` */
 	END_SHUTDOWN,
+	END_CRASH, /* reason */
 	END_TIME_LIMIT,
 	END_FAILED,
 };
@@ -36,7 +37,7 @@ enum end_kind {
 struct end {
 	enum end_kind kind;
 	unsigned int code; /* END_EXIT: what the guest wrote; END_SIGNAL: the signal */
-	char reason[ERR_TEXT_MAX_BYTES]; /* END_NO_START, END_FAILED */
+	char reason[ERR_TEXT_MAX_BYTES]; /* END_NO_START, END_CRASH, END_FAILED */
 };
 
 struct control_socket;

@@ -20,6 +20,7 @@
 #include "vmm/exit.h"
 #include "vmm/host.h"
 #include "vmm/log.h"
+#include "vmm/type.h"
 #include "vmm/vcpu_handle.h"
 
 enum {
@@ -213,6 +214,19 @@ static void vcpu_log_place(struct vcpu *vcpu)
 			 vcpu->id, (uint64_t)regs.rip, (uint64_t)regs.rflags);
 }
 
+/* Into the guest, and what it comes back for. Returns false when the thread is to end. */
+static bool vcpu_run(struct vcpu *vcpu)
+{
+	struct exit exit;
+	int ret;
+
+	/* After an error KVM may have left the reason as it was. */
+	vcpu->run->exit_reason = KVM_EXIT_UNKNOWN;
+	ret = host_vcpu_run(vcpu->env->host, vcpu->fd);
+	exit = exit_decode(vcpu->run, vcpu->run_bytes, ret, vcpu->env->type->kvm_type);
+	return vcpu_handle(vcpu, &exit);
+}
+
 static void *vcpu_thread(void *argument)
 {
 	struct vcpu *vcpu = argument;
@@ -232,10 +246,7 @@ static void *vcpu_thread(void *argument)
 		return NULL;
 	}
 	while (go_on && !atomic_load(&vcpu->stop)) {
-		int ret = host_vcpu_run(vcpu->env->host, vcpu->fd);
-		struct exit exit = exit_decode(vcpu->run, vcpu->run_bytes, ret);
-
-		go_on = vcpu_handle(vcpu, &exit);
+		go_on = vcpu_run(vcpu);
 	}
 	if (go_on)
 		vcpu_log_place(vcpu);

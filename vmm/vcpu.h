@@ -24,6 +24,7 @@ struct vcpu;
 enum vcpu_end {
 	VCPU_STOPPED,  /* it was told to */
 	VCPU_SHUTDOWN, /* triple fault */
+	VCPU_CRASHED,  /* the guest ended itself, or did what it cannot go on from; @reason */
 	VCPU_FAILED,   /* @reason says why */
 };
 

@@ -8,17 +8,20 @@
 #include <string.h>
 
 #include "memory/memory.h"
+#include "vmm/err.h"
 #include "vmm/host.h"
+#include "vmm/last_words.h"
 #include "vmm/type.h"
 
 enum {
-	REASON_MAX_BYTES = 160,
+	REASON_MAX_BYTES = ERR_TEXT_MAX_BYTES,
+	PLACE_MAX_BYTES = 40,
 
 	/* Faults on end, at one page, that change nothing; those of a race are few. */
 	FAULTS_IN_VAIN_MAX = 1000,
 };
 
-static void port_access(struct vcpu *vcpu, const struct exit *exit)
+static bool port_access(struct vcpu *vcpu, const struct exit *exit)
 {
 	char *data = exit->data;
 
@@ -33,10 +36,11 @@ static void port_access(struct vcpu *vcpu, const struct exit *exit)
 			memcpy(data, &value, exit->size_bytes);
 		}
 	}
+	return true;
 }
 
 /* KVM passes pieces of any size up to 8; the bus takes powers of two. */
-static void mmio_access(struct vcpu *vcpu, const struct exit *exit)
+static bool mmio_access(struct vcpu *vcpu, const struct exit *exit)
 {
 	unsigned int done_bytes = 0;
 
@@ -56,6 +60,7 @@ static void mmio_access(struct vcpu *vcpu, const struct exit *exit)
 		}
 		done_bytes += piece_bytes;
 	}
+	return true;
 }
 
 void vcpu_end(struct vcpu *vcpu, enum vcpu_end end, const char *reason)
@@ -65,24 +70,99 @@ void vcpu_end(struct vcpu *vcpu, enum vcpu_end end, const char *reason)
 
 static void vcpu_fail(struct vcpu *vcpu, const char *what, uint64_t detail)
 {
-	struct kvm_regs regs = {0};
+	struct kvm_regs regs;
 	char reason[REASON_MAX_BYTES];
+	char place[PLACE_MAX_BYTES] = "";
 
-	/* Best effort: a confidential guest does not show them. */
-	host_vcpu_get_regs(vcpu->env->host, vcpu->fd, &regs);
-	snprintf(reason, sizeof(reason),
-		 "vcpu%" PRIu32 ": KVM gave up: %s (0x%" PRIx64 ") at rip 0x%" PRIx64, vcpu->id,
-		 what, detail, (uint64_t)regs.rip);
+	/* A confidential guest does not show its registers. */
+	if (host_vcpu_get_regs(vcpu->env->host, vcpu->fd, &regs) == 0)
+		snprintf(place, sizeof(place), " at rip 0x%" PRIx64, (uint64_t)regs.rip);
+	snprintf(reason, sizeof(reason), "vcpu%" PRIu32 ": KVM gave up: %s (0x%" PRIx64 ")%s",
+		 vcpu->id, what, detail, place);
 	vcpu_end(vcpu, VCPU_FAILED, reason);
 }
 
-static void hypercall_answer(struct vcpu *vcpu, const struct exit *exit)
+static bool nothing_answer(struct vcpu *vcpu, const struct exit *exit)
+{
+	(void)vcpu;
+	(void)exit;
+	return true;
+}
+
+static bool shutdown_answer(struct vcpu *vcpu, const struct exit *exit)
+{
+	(void)exit;
+	vcpu_end(vcpu, VCPU_SHUTDOWN, "");
+	return false;
+}
+
+static bool failed_answer(struct vcpu *vcpu, const struct exit *exit)
+{
+	vcpu_fail(vcpu, exit->what, exit->detail);
+	return false;
+}
+
+static bool crashed_answer(struct vcpu *vcpu, const struct exit *exit)
+{
+	char reason[REASON_MAX_BYTES];
+
+	snprintf(reason, sizeof(reason), "vcpu%" PRIu32 ": the guest crashed: %s", vcpu->id,
+		 exit->what);
+	vcpu_end(vcpu, VCPU_CRASHED, reason);
+	return false;
+}
+
+static bool sev_term_answer(struct vcpu *vcpu, const struct exit *exit)
+{
+	const uint64_t *ghcb = exit->data;
+	char reason[REASON_MAX_BYTES];
+
+	last_words_format_sev(*ghcb, reason, sizeof(reason));
+	vcpu_end(vcpu, VCPU_CRASHED, reason);
+	return false;
+}
+
+/* The guest says where with its shared bit in the address, which is one of two (GPAW). */
+static bool page_read(struct vcpu *vcpu, gpa_t gpa, char *page)
+{
+	static const gpa_t shared_bits[] = {(gpa_t)1 << 51, (gpa_t)1 << 47};
+
+	for (size_t i = 0; i < ARRAY_SIZE(shared_bits); i++) {
+		if (guest_read(vcpu->env->memory, gpa & ~shared_bits[i], page,
+			       LAST_WORDS_PAGE_BYTES) == 0)
+			return true;
+	}
+	return false;
+}
+
+static bool tdx_fatal_answer(struct vcpu *vcpu, const struct exit *exit)
+{
+	const uint64_t *registers = exit->data;
+	char page[LAST_WORDS_PAGE_BYTES];
+	char reason[REASON_MAX_BYTES];
+	gpa_t gpa;
+	bool has_page = last_words_has_page(registers, &gpa) && page_read(vcpu, gpa, page);
+
+	last_words_format_tdx(registers, has_page ? page : NULL, reason, sizeof(reason));
+	vcpu_end(vcpu, VCPU_CRASHED, reason);
+	return false;
+}
+
+static bool tdx_info_answer(struct vcpu *vcpu, const struct exit *exit)
+{
+	(void)exit;
+	exit_reply_tdx_info(vcpu->run, false);
+	return true;
+}
+
+static bool hypercall_answer(struct vcpu *vcpu, const struct exit *exit)
 {
 	enum conversion_end end = guest_convert(
 		vcpu->env->memory, exit->address, exit->range_bytes,
 		exit->to_private ? SIDE_PRIVATE : SIDE_SHARED, CONVERSION_HYPERCALL);
 
-	vcpu->run->hypercall.ret = vcpu->env->type->replies[end];
+	exit_reply_hypercall(vcpu->run, vcpu->env->type->replies[end]);
+	return true;
 }
 
 /*
@@ -118,31 +198,20 @@ static bool memory_fault_answer(struct vcpu *vcpu, const struct exit *exit)
 	return true;
 }
 
+static bool (*const handlers[])(struct vcpu *vcpu, const struct exit *exit) = {
+	[EXIT_NOTHING] = nothing_answer,     [EXIT_PORT] = port_access,
+	[EXIT_MMIO] = mmio_access,	     [EXIT_SHUTDOWN] = shutdown_answer,
+	[EXIT_HYPERCALL] = hypercall_answer, [EXIT_MEMORY_FAULT] = memory_fault_answer,
+	[EXIT_SEV_TERM] = sev_term_answer,   [EXIT_TDX_FATAL] = tdx_fatal_answer,
+	[EXIT_CERTS] = nothing_answer,	     [EXIT_TDX_INFO] = tdx_info_answer,
+	[EXIT_TDX_QUOTE] = nothing_answer,   [EXIT_TDX_NOTIFY] = nothing_answer,
+	[EXIT_CRASHED] = crashed_answer,     [EXIT_FAILED] = failed_answer,
+};
+
 bool vcpu_handle(struct vcpu *vcpu, const struct exit *exit)
 {
 	/* The guest got on. */
 	if (exit->kind != EXIT_NOTHING && exit->kind != EXIT_MEMORY_FAULT)
 		vcpu->n_faults_in_vain = 0;
-	switch (exit->kind) {
-	case EXIT_NOTHING:
-		return true;
-	case EXIT_PORT:
-		port_access(vcpu, exit);
-		return true;
-	case EXIT_MMIO:
-		mmio_access(vcpu, exit);
-		return true;
-	case EXIT_SHUTDOWN:
-		vcpu_end(vcpu, VCPU_SHUTDOWN, "");
-		return false;
-	case EXIT_HYPERCALL:
-		hypercall_answer(vcpu, exit);
-		return true;
-	case EXIT_MEMORY_FAULT:
-		return memory_fault_answer(vcpu, exit);
-	case EXIT_FAILED:
-		vcpu_fail(vcpu, exit->what, exit->detail);
-		return false;
-	}
-	return false;
+	return handlers[exit->kind](vcpu, exit);
 }

@@ -106,16 +106,18 @@ static int script_run(void *guest, unsigned int vcpu_id, struct kvm_run *run)
 		/* The value to write stands where the script has its offset. */
 		memcpy((char *)run + sizeof(*run), &script->exits[next].io.data_offset, 4);
 		break;
-	case KVM_EXIT_MMIO:
-		run->mmio = script->exits[next].mmio;
-		break;
 	default:
+		memcpy(run->padding, script->exits[next].padding, sizeof(run->padding));
 		break;
 	}
 	usleep(100);
 	return 0;
 }
 
+#define EVENT(t, n)                                                                            \
+	{                                                                                      \
+		.exit_reason = KVM_EXIT_SYSTEM_EVENT, .system_event = {.type = t, .ndata = n } \
+	}
 #define PORT_WRITE(port_, value_)                    \
 	{                                            \
 		.exit_reason = KVM_EXIT_IO,          \
@@ -201,6 +203,9 @@ START_TEST(test_each_end_has_its_exit_status)
 		{PORT_WRITE(PLATFORM_DEBUG_EXIT_PORT, 199), EXIT_STATUS_GUEST_MAX},
 		{PORT_WRITE(PLATFORM_DEBUG_EXIT_PORT, 202), EXIT_STATUS_GUEST_MAX},
 		{{.exit_reason = KVM_EXIT_SHUTDOWN}, EXIT_STATUS_SHUTDOWN},
+		{EVENT(KVM_SYSTEM_EVENT_SEV_TERM, 1), EXIT_STATUS_PANIC},
+		{EVENT(KVM_SYSTEM_EVENT_TDX_FATAL, 16), EXIT_STATUS_PANIC},
+		{EVENT(KVM_SYSTEM_EVENT_CRASH, 0), EXIT_STATUS_INTERNAL},
 		{{.exit_reason = KVM_EXIT_INTERNAL_ERROR}, EXIT_STATUS_INTERNAL},
 		{{.exit_reason = KVM_EXIT_FAIL_ENTRY}, EXIT_STATUS_INTERNAL},
 		{{.exit_reason = 4711}, EXIT_STATUS_INTERNAL},
