@@ -9,6 +9,7 @@
 #ifndef BOOT_BOOT_H
 #define BOOT_BOOT_H
 
+#include <linux/kvm.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -24,11 +25,20 @@ enum boot_hw {
 	BOOT_HW_FDT,
 };
 
+/* Who lets the guest use its private memory, after a check by the guest itself. */
+enum boot_guard {
+	BOOT_GUARD_NONE, /* nobody has to */
+	BOOT_GUARD_SNP,	 /* the guest validates it: PVALIDATE */
+	BOOT_GUARD_TDX,	 /* the guest accepts it: TDG.MEM.PAGE.ACCEPT */
+};
+
 /* The machine that the tables describe; fixed addresses are in vmm/platform.h. */
 struct boot_machine {
 	const struct layout *layout;
 	unsigned int n_vcpus; /* 1 .. PLATFORM_VCPUS_MAX; APIC IDs count from 0 */
 	enum boot_hw hw;
+	enum boot_guard guard;
+	unsigned int c_bit; /* SNP: the bit of a page-table entry that makes a page private */
 };
 
 /* What to boot. Paths are opened read-only. */
@@ -42,6 +52,14 @@ struct boot_source {
 enum boot_mode {
 	BOOT_MODE_LONG64, /* 64-bit, paging on, Documentation/arch/x86/boot.rst */
 	BOOT_MODE_PVH32,  /* 32-bit protected mode, paging off, PVH start info */
+	BOOT_MODE_RESET,  /* as after a reset: real mode, at 0xfffffff0 */
+	BOOT_MODE_VCPU,	  /* as a file says, register by register */
+};
+
+/* A processor, as far as the host can say. */
+struct boot_vcpu {
+	struct kvm_regs regs;
+	struct kvm_sregs sregs; /* but for cr2, cr8, apic_base, interrupt_bitmap */
 };
 
 struct boot_entry {
@@ -51,9 +69,13 @@ struct boot_entry {
 	gpa_t rbx; /* PVH32: struct hvm_start_info; else 0 */
 	gpa_t cr3; /* LONG64: page tables that map all of low RAM 1:1; else 0 */
 	gpa_t gdt; /* BOOT_GDT_BYTES of descriptors: null, null, code of that mode, data */
+	uint32_t ap_start;     /* RESET: real-mode address of the others; 0: as the first */
+	uint64_t tdx_value;    /* what each processor of a TD finds in RCX and R8 */
+	struct boot_vcpu vcpu; /* VCPU */
 };
 
 enum {
+	BOOT_STUB_BYTES = 64 << 10, /* memory for firmware that the stub of boot_load takes */
 	BOOT_GDT_BYTES = 32,
 	BOOT_CODE_SELECTOR = 0x10,
 	BOOT_DATA_SELECTOR = 0x18,
@@ -73,5 +95,14 @@ enum {
 int boot_load(struct guest_memory *memory, const struct boot_machine *machine,
 	      const struct boot_source *source, struct launch *launch,
 	      struct boot_entry *ret_entry, struct err *err);
+
+/**
+ * The registers of a processor at the start.
+ *
+ * @is_first: the boot processor; the others are as after a reset unless @entry says otherwise.
+ * @signature: CPUID 1 EAX, which a reset leaves in RDX.
+ */
+void boot_entry_get_vcpu(const struct boot_entry *entry, bool is_first, uint32_t signature,
+			 struct boot_vcpu *ret_vcpu);
 
 #endif

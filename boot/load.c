@@ -276,6 +276,8 @@ static int params_write(struct loader *loader)
 		size_bytes = sizeof(params.pvh);
 		pvh_params_init(&params.pvh, PLACE_PARAMS_GPA, &map, &loader->pointers);
 		break;
+	default: /* no kernel's */
+		break;
 	}
 	return loader_write(loader, "boot parameters", PLACE_PARAMS_GPA, &params, size_bytes);
 }
@@ -295,6 +297,8 @@ static struct boot_entry loader_get_entry(const struct loader *loader)
 		break;
 	case BOOT_MODE_PVH32:
 		entry.rbx = PLACE_PARAMS_GPA;
+		break;
+	default: /* no kernel's */
 		break;
 	}
 	return entry;

@@ -194,8 +194,8 @@ int snp_digest_plan(struct snp_digest *digest, const struct snp_plan *plan)
 	return ret;
 }
 
-int snp_digest_vcpus(struct snp_digest *digest, const struct snp_vcpu *bsp,
-		     const struct snp_vcpu *ap, unsigned int n_vcpus, uint64_t features)
+int snp_digest_vcpus(struct snp_digest *digest, const struct boot_vcpu *bsp,
+		     const struct boot_vcpu *ap, unsigned int n_vcpus, uint64_t features)
 {
 	uint8_t page[GRANULE_BYTES];
 	int ret;

@@ -107,7 +107,7 @@ int snp_digest_plan(struct snp_digest *digest, const struct snp_plan *plan);
  * @n_vcpus: at least 1. @features: see vmsa_init.
  * Returns 0, or -ENOMEM with the digest undefined.
  */
-int snp_digest_vcpus(struct snp_digest *digest, const struct snp_vcpu *bsp,
-		     const struct snp_vcpu *ap, unsigned int n_vcpus, uint64_t features);
+int snp_digest_vcpus(struct snp_digest *digest, const struct boot_vcpu *bsp,
+		     const struct boot_vcpu *ap, unsigned int n_vcpus, uint64_t features);
 
 #endif

@@ -75,11 +75,11 @@ static void segment_reset(struct kvm_segment *segment, uint8_t type, bool is_sys
 	};
 }
 
-void snp_vcpu_reset(struct snp_vcpu *ret_vcpu, uint32_t entry, uint32_t signature)
+void snp_vcpu_reset(struct boot_vcpu *ret_vcpu, uint32_t entry, uint32_t signature)
 {
 	struct kvm_sregs *sregs = &ret_vcpu->sregs;
 
-	*ret_vcpu = (struct snp_vcpu){
+	*ret_vcpu = (struct boot_vcpu){
 		.regs = {.rip = entry & 0xffff, .rdx = signature, .rflags = RFLAGS_FIXED},
 		.sregs = {.cr0 = CR0_NW_CD | CR0_ET,
 			  .gdt = {.limit = 0xffff},
@@ -170,7 +170,7 @@ static void put_registers(uint8_t *page, const struct kvm_regs *regs)
 	put(page, VMSA_R8, &regs->r8, (size_t)8 * 8);
 }
 
-void vmsa_init(uint8_t ret_page[GRANULE_BYTES], const struct snp_vcpu *vcpu, uint64_t features)
+void vmsa_init(uint8_t ret_page[GRANULE_BYTES], const struct boot_vcpu *vcpu, uint64_t features)
 {
 	const struct kvm_sregs *sregs = &vcpu->sregs;
 

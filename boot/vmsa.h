@@ -8,16 +8,9 @@
 #ifndef BOOT_VMSA_H
 #define BOOT_VMSA_H
 
-#include <linux/kvm.h>
 #include <stdint.h>
 
-#include "vmm/range.h"
-
-/* What is set before the launch ends; all other state is as KVM creates a processor. */
-struct snp_vcpu {
-	struct kvm_regs regs;
-	struct kvm_sregs sregs; /* not: cr2, cr8, apic_base, interrupt_bitmap */
-};
+#include "boot/boot.h"
 
 /* Where the boot processor starts. */
 #define SNP_RESET_ENTRY 0xfffffff0U
@@ -31,7 +24,7 @@ struct snp_vcpu {
  * @entry: real-mode address, SNP_RESET_ENTRY or that of the firmware for other processors.
  * @signature: CPUID 1 EAX, in RDX.
  */
-void snp_vcpu_reset(struct snp_vcpu *ret_vcpu, uint32_t entry, uint32_t signature);
+void snp_vcpu_reset(struct boot_vcpu *ret_vcpu, uint32_t entry, uint32_t signature);
 
 /**
  * Make a processor's save area.
@@ -41,7 +34,8 @@ void snp_vcpu_reset(struct snp_vcpu *ret_vcpu, uint32_t entry, uint32_t signatur
  * sev_es_sync_vmsa; svm.c, svm_set_segment, svm_set_cr0, svm_set_cr4, svm_set_efer; AMD APM
  * volume 2, table B-4.
  */
-void vmsa_init(uint8_t ret_page[GRANULE_BYTES], const struct snp_vcpu *vcpu, uint64_t features);
+void vmsa_init(uint8_t ret_page[GRANULE_BYTES], const struct boot_vcpu *vcpu,
+	       uint64_t features);
 
 /**
  * CPUID 1 EAX of a processor, as AMD's CPUID specification (25481) puts it together.

@@ -66,6 +66,10 @@ int option_store(void *base, const struct option *option, const char *value, str
 		return value_parse_bool(value, field, err);
 	case OPTION_CHOICE:
 		return value_parse_choice(value, option->words, field, err);
+	case OPTION_BITS:
+		return value_parse_bits(value, field, err);
+	case OPTION_BYTES:
+		return value_parse_bytes(value, field, (size_t)option->max, err);
 	case OPTION_NAME:
 		if (value_check_name(value, err) < 0)
 			return -EINVAL;
@@ -109,6 +113,8 @@ static void section_free(void *base, const struct option_section *section)
 		case OPTION_SIZE:
 		case OPTION_BOOL:
 		case OPTION_CHOICE:
+		case OPTION_BITS:
+		case OPTION_BYTES:
 			break;
 		}
 	}
@@ -259,6 +265,14 @@ int config_check(const struct config *config, struct err *err)
 			err, -EINVAL,
 			"backing: a plain guest has no private memory; leave it out, or add "
 			"--type=sw");
+	if (config->starts_private && config->type == GUEST_TYPE_PLAIN)
+		return err_set(err, -EINVAL,
+			       "private: a plain guest has no private memory; leave it out, or "
+			       "add --type=sw");
+	if (!config->snp_id_block != !config->snp_id_auth)
+		return err_set(err, -EINVAL,
+			       "snp: an ID block and its signatures belong together; give both "
+			       "--id-block=FILE and --id-auth=FILE");
 	if (config->serial_log && config->console == CONSOLE_SERIAL)
 		return err_set(err, -EINVAL,
 			       "console log '%s': the serial port is the terminal's; add "

@@ -11,8 +11,10 @@
 
 enum guest_type {
 	GUEST_TYPE_PLAIN, /* default VM; all RAM shared, in mmap-able guest_memfd */
-	GUEST_TYPE_SW, /* KVM_X86_SW_PROTECTED_VM: converts memory as an SNP or TDX guest does
-			*/
+	GUEST_TYPE_SW,	/* KVM_X86_SW_PROTECTED_VM: converts memory as an SNP or TDX guest does
+			 */
+	GUEST_TYPE_SNP, /* KVM_X86_SNP_VM: AMD SEV-SNP */
+	GUEST_TYPE_TDX, /* KVM_X86_TDX_VM: Intel TDX */
 	GUEST_TYPE_COUNT,
 };
 
@@ -51,6 +53,8 @@ enum {
 	CONFIG_DISKS_MAX = 16,
 	CONFIG_DEVICES_MAX = 16,
 	CONFIG_NAME_MAX_BYTES = 64,
+	CONFIG_HOST_DATA_BYTES = 32,
+	CONFIG_TDX_ID_BYTES = 48,
 };
 
 struct disk_config {
@@ -74,11 +78,19 @@ struct config {
 	enum guest_type type;
 	unsigned int n_vcpus;
 	uint64_t memory_bytes;
+	bool starts_private; /* sw: all memory is, as that of snp and tdx always */
 	enum backing_choice backing;
 	enum boot_hw hw;
 	char *kernel;
 	char *initrd; /* NULL: none */
 	char *cmdline;
+	uint64_t snp_policy;
+	uint8_t snp_host_data[CONFIG_HOST_DATA_BYTES];
+	char *snp_id_block; /* NULL: none; a file of 96 bytes, and its signatures of 4096 */
+	char *snp_id_auth;
+	uint8_t tdx_config_id[CONFIG_TDX_ID_BYTES];
+	uint8_t tdx_owner[CONFIG_TDX_ID_BYTES];
+	uint8_t tdx_owner_config[CONFIG_TDX_ID_BYTES];
 	char *snp_certs;	/* NULL: none; certificates for reports of an SNP guest */
 	char *tdx_quote_socket; /* NULL: none; where quotes of a TDX guest are made */
 	struct disk_config disks[CONFIG_DISKS_MAX];

@@ -114,6 +114,24 @@ unsigned int cpuid_gpa_bits(const struct kvm_cpuid2 *cpuid)
 	return GPA_BITS_FALLBACK;
 }
 
+struct kvm_cpuid_entry2 *cpuid_find(struct kvm_cpuid2 *cpuid, uint32_t function, uint32_t index)
+{
+	for (uint32_t i = 0; i < cpuid->nent; i++) {
+		struct kvm_cpuid_entry2 *entry = &cpuid->entries[i];
+
+		if (entry->function == function && entry->index == index)
+			return entry;
+	}
+	return NULL;
+}
+
+uint32_t cpuid_signature(struct kvm_cpuid2 *cpuid)
+{
+	const struct kvm_cpuid_entry2 *entry = cpuid_find(cpuid, 1, 0);
+
+	return entry ? entry->eax : 0;
+}
+
 static void leaf_set_features(struct kvm_cpuid_entry2 *entry, const struct topology *topology)
 {
 	entry->ebx = (entry->ebx & 0xffff) | topology->n_vcpus << 16 | topology->apic_id << 24;

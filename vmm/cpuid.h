@@ -8,6 +8,7 @@
 struct err;
 struct host;
 struct kvm_cpuid2;
+struct kvm_cpuid_entry2;
 
 /**
  * Ask KVM for the leaves it supports.
@@ -19,6 +20,13 @@ int cpuid_new(struct host *host, int vm, struct kvm_cpuid2 **ret_cpuid, struct e
 
 /* Tell the guest that it may convert memory by KVM_HC_MAP_GPA_RANGE. */
 void cpuid_offer_conversion(struct kvm_cpuid2 *cpuid);
+
+/* The leaf @function, with sub-leaf @index (0 for those without), or NULL. */
+struct kvm_cpuid_entry2 *cpuid_find(struct kvm_cpuid2 *cpuid, uint32_t function,
+				    uint32_t index);
+
+/* Leaf 1 EAX: family, model and stepping; 0 when there is none. */
+uint32_t cpuid_signature(struct kvm_cpuid2 *cpuid);
 
 /* Width of a guest-physical address, from leaf 0x80000008; 36 when KVM does not tell. */
 unsigned int cpuid_gpa_bits(const struct kvm_cpuid2 *cpuid);

@@ -65,7 +65,7 @@ int host_linux_kvm(struct host *host)
 static int linux_kvm_check_extension(struct host *host, int vm, unsigned int capability)
 {
 	return host_linux_ioctl_value(vm < 0 ? linux_of(host)->kvm : vm, KVM_CHECK_EXTENSION,
-			       capability);
+				      capability);
 }
 
 static int linux_kvm_get_supported_cpuid(struct host *host, struct kvm_cpuid2 *cpuid)

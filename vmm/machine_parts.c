@@ -14,7 +14,6 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-#include "boot/boot.h"
 #include "vmm/conversion_log.h"
 #include "vmm/cpuid.h"
 #include "vmm/host.h"
@@ -152,21 +151,35 @@ static int backing_choose(struct machine *machine, enum backing *ret_backing, st
 	return 0;
 }
 
-static int memory_start(struct machine *machine, struct err *err)
+static int type_start(struct machine *machine, struct err *err)
 {
-	enum backing backing;
 	int ret = cpuid_new(machine->host, machine->vm, &machine->cpuid, err);
 
-	if (!ret)
-		ret = layout_init(&machine->layout, machine->config->memory_bytes,
-				  cpuid_gpa_bits(machine->cpuid), err);
 	if (!ret && machine->type->has_private_memory)
 		ret = conversion_enable(machine, err);
+	if (!ret && machine->type->start)
+		ret = machine->type->start(machine, err);
+	return ret;
+}
+
+static void type_stop(struct machine *machine)
+{
+	if (machine->type->stop)
+		machine->type->stop(machine);
+	free(machine->cpuid);
+}
+
+static int memory_start(struct machine *machine, struct err *err)
+{
+	int ret;
+
+	machine->load_host.gpa_bits = cpuid_gpa_bits(machine->cpuid);
+	ret = load_get_layout(machine->config, &machine->load_host, &machine->layout, err);
 	if (!ret)
-		ret = backing_choose(machine, &backing, err);
+		ret = backing_choose(machine, &machine->backing, err);
 	if (!ret)
-		ret = guest_memory_new(machine->host, machine->vm, &machine->layout, backing,
-				       &machine->memory, err);
+		ret = guest_memory_new(machine->host, machine->vm, &machine->layout,
+				       machine->backing, &machine->memory, err);
 	return ret ? ret : conversion_log_start(machine, err);
 }
 
@@ -174,7 +187,6 @@ static void memory_stop(struct machine *machine)
 {
 	conversion_log_stop(machine);
 	guest_memory_free(machine->memory);
-	free(machine->cpuid);
 }
 
 static int buses_start(struct machine *machine, struct err *err)
@@ -378,6 +390,8 @@ static int vcpus_start(struct machine *machine, struct err *err)
 		cpuid_set_topology(machine->cpuid, i, n_vcpus);
 		ret = vcpu_new(&machine->vcpu_env, machine->vm, i, machine->cpuid,
 			       &machine->vcpus[i], err);
+		if (!ret && machine->type->start_vcpu)
+			ret = machine->type->start_vcpu(machine, i, err);
 	}
 	return ret;
 }
@@ -391,34 +405,6 @@ static void vcpus_stop(struct machine *machine)
 		vcpu_free(machine->vcpus[i]);
 }
 
-static int guest_start(struct machine *machine, struct err *err)
-{
-	const struct config *config = machine->config;
-	struct boot_machine description = {
-		.layout = &machine->layout,
-		.n_vcpus = config->n_vcpus,
-		.hw = config->hw,
-	};
-	struct boot_source source = {
-		.kernel_path = config->kernel,
-		.initrd_path = config->initrd,
-		.cmdline = config->cmdline,
-	};
-	struct boot_entry entry;
-	int ret = boot_load(machine->memory, &description, &source, NULL, &entry, err);
-
-	if (!ret)
-		ret = vcpu_set_entry(machine->vcpus[0], &entry, err);
-	for (unsigned int i = 0; i < config->n_vcpus && !ret; i++)
-		ret = vcpu_start(machine->vcpus[i], err);
-	return ret;
-}
-
-static void guest_stop(struct machine *machine)
-{
-	(void)machine; /* its processors and memory are stopped by their own parts */
-}
-
 /* Made downwards, unmade upwards: processors first, then the loop, then the devices they call.
  */
 static const struct part {
@@ -426,7 +412,9 @@ static const struct part {
 	void (*stop)(struct machine *machine); /* also when start failed or was never called */
 } parts[] = {
 	{vm_start, vm_stop},
+	{type_start, type_stop},
 	{memory_start, memory_stop},
+	{machine_start_load, machine_stop_load},
 	{buses_start, buses_stop},
 	{consoles_start, consoles_stop},
 	{platform_start, platform_stop},
@@ -436,7 +424,7 @@ static const struct part {
 	{machine_start_control, machine_stop_control},
 	{loop_start, loop_end},
 	{vcpus_start, vcpus_stop},
-	{guest_start, guest_stop},
+	{machine_start_guest, machine_stop_guest},
 };
 
 int machine_start_parts(struct machine *machine, struct err *err)

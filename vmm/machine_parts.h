@@ -12,6 +12,7 @@
 #include "memory/memory.h"
 #include "vmm/config.h"
 #include "vmm/err.h"
+#include "vmm/load.h"
 #include "vmm/platform.h"
 #include "vmm/vcpu.h"
 
@@ -69,8 +70,13 @@ struct machine {
 
 	int vm;
 	struct kvm_cpuid2 *cpuid;
+	void *type_state; /* of the type's own functions */
+	struct load_host load_host;
 	struct layout layout;
+	enum backing backing;
 	struct guest_memory *memory;
+	struct launch launch; /* what the guest starts with */
+	struct boot_entry entry;
 	struct bus *pio;
 	struct bus *mmio;
 	struct loop *loop;
@@ -127,7 +133,15 @@ void machine_submit(struct machine *machine, struct machine_job *job);
  */
 int machine_start_parts(struct machine *machine, struct err *err);
 
-/* One of them: the devices of the host, machine_assigned.c. */
+/* Two of them: what the guest starts with, and its start, machine_boot.c. */
+int machine_start_load(struct machine *machine, struct err *err);
+void machine_stop_load(struct machine *machine);
+int machine_start_guest(struct machine *machine, struct err *err);
+void machine_stop_guest(struct machine *machine);
+/* Make memory private before the guest runs. Returns 0, or -errno with @err set. */
+int machine_hide(struct machine *machine, struct range gpa, struct err *err);
+
+/* Another: the devices of the host, machine_assigned.c. */
 int machine_start_assigned(struct machine *machine, struct err *err);
 void machine_stop_assigned(struct machine *machine);
 /* What devices of the host share, if it is not there yet. Returns 0, or -errno with @err. */

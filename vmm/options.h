@@ -27,6 +27,8 @@ enum option_kind {
 	OPTION_NAME,   /* char *, see value_check_name */
 	OPTION_TEXT,   /* char * */
 	OPTION_PATH,   /* char *, in a file relative to the file's directory */
+	OPTION_BITS,   /* uint64_t, hexadecimal with 0x, or decimal */
+	OPTION_BYTES,  /* uint8_t[max], two hexadecimal digits each */
 };
 
 struct option {

@@ -15,6 +15,7 @@
 #define SIZE(member)   FIELD(uint64_t, struct config, member)
 #define BOOL(member)   FIELD(bool, struct config, member)
 #define STRING(member) FIELD(char *, struct config, member)
+#define BYTES(member)  FIELD(uint8_t *, struct config, member)
 
 enum {
 	VERBOSITY_MAX = 2,
@@ -27,6 +28,8 @@ enum {
 static const char *const type_words[] = {
 	[GUEST_TYPE_PLAIN] = "plain",
 	[GUEST_TYPE_SW] = "sw",
+	[GUEST_TYPE_SNP] = "snp",
+	[GUEST_TYPE_TDX] = "tdx",
 	NULL,
 };
 
@@ -98,8 +101,9 @@ static const struct option vm_options[] = {
 		.key = "type",
 		.kind = OPTION_CHOICE,
 		.fallback = "plain",
-		.help = "Kind of guest: plain has all of its memory shared with the host; sw "
-			"converts memory, without hardware protection",
+		.help = "Kind of guest: plain shares all of its memory with the host; snp and "
+			"tdx are protected by the processor; sw is as they are, but not "
+			"protected",
 		.words = type_words,
 		.offset = UINT(type),
 	},
@@ -122,6 +126,14 @@ static const struct option vm_options[] = {
 		.min = LAYOUT_RAM_BYTES_MIN,
 		.max = MEMORY_MAX_BYTES,
 		.offset = SIZE(memory_bytes),
+	},
+	{
+		.key = "private",
+		.kind = OPTION_BOOL,
+		.fallback = "off",
+		.help = "All memory is private when the guest starts; that of snp and tdx "
+			"always is",
+		.offset = BOOL(starts_private),
 	},
 	{
 		.key = "backing",
@@ -224,6 +236,38 @@ static const struct option boot_options[] = {
 
 static const struct option snp_options[] = {
 	{
+		.key = "policy",
+		.kind = OPTION_BITS,
+		.argument = "BITS",
+		.fallback = "0x30000",
+		.help = "Guest policy, as the SEV-SNP firmware ABI has it: 0x30000 allows SMT, "
+			"but no debugging and no migration",
+		.offset = SIZE(snp_policy),
+	},
+	{
+		.key = "host-data",
+		.kind = OPTION_BYTES,
+		.argument = "HEX",
+		.help = "32 bytes for the guest's attestation reports",
+		.max = CONFIG_HOST_DATA_BYTES,
+		.offset = BYTES(snp_host_data),
+	},
+	{
+		.key = "id-block",
+		.kind = OPTION_PATH,
+		.argument = "FILE",
+		.help = "ID block (96 bytes): the launch the owner expects, see `alcove "
+			"measure`",
+		.offset = STRING(snp_id_block),
+	},
+	{
+		.key = "id-auth",
+		.kind = OPTION_PATH,
+		.argument = "FILE",
+		.help = "Signatures and keys of the ID block (4096 bytes)",
+		.offset = STRING(snp_id_auth),
+	},
+	{
 		.key = "certs",
 		.kind = OPTION_PATH,
 		.argument = "FILE",
@@ -235,6 +279,30 @@ static const struct option snp_options[] = {
 };
 
 static const struct option tdx_options[] = {
+	{
+		.key = "mrconfigid",
+		.kind = OPTION_BYTES,
+		.argument = "HEX",
+		.help = "48 bytes for the TD's report: what it is configured with",
+		.max = CONFIG_TDX_ID_BYTES,
+		.offset = BYTES(tdx_config_id),
+	},
+	{
+		.key = "mrowner",
+		.kind = OPTION_BYTES,
+		.argument = "HEX",
+		.help = "48 bytes for the TD's report: who owns it",
+		.max = CONFIG_TDX_ID_BYTES,
+		.offset = BYTES(tdx_owner),
+	},
+	{
+		.key = "mrownerconfig",
+		.kind = OPTION_BYTES,
+		.argument = "HEX",
+		.help = "48 bytes for the TD's report: the owner's configuration of it",
+		.max = CONFIG_TDX_ID_BYTES,
+		.offset = BYTES(tdx_owner_config),
+	},
 	{
 		.key = "quote-socket",
 		.kind = OPTION_TEXT,

@@ -26,7 +26,7 @@
 	UINT64_C(0xfeffd000) /* three pages (Intel without unrestricted guest) */
 #define PLATFORM_KVM_IDMAP_GPA UINT64_C(0xfeffc000) /* one page, idem */
 /* Above: firmware (memory/layout.c). */
-#define PLATFORM_4G	       UINT64_C(0x100000000)
+#define PLATFORM_4G UINT64_C(0x100000000)
 
 /* RAM avoids the HyperTransport range of AMD IOMMUs: 1012 GiB up to 1 TiB. */
 #define PLATFORM_HT_GPA (1012 * GIB)

@@ -46,6 +46,54 @@ int value_parse_uint(const char *text, uint64_t min, uint64_t max, unsigned int 
 	return 0;
 }
 
+static int digit_value(char digit)
+{
+	if (digit >= '0' && digit <= '9')
+		return digit - '0';
+	digit = (char)tolower((unsigned char)digit);
+	return digit >= 'a' && digit <= 'f' ? digit - 'a' + 10 : -1;
+}
+
+int value_parse_bits(const char *text, uint64_t *ret_value, struct err *err)
+{
+	bool is_hex = text[0] == '0' && (text[1] == 'x' || text[1] == 'X');
+	const char *digits = is_hex ? text + 2 : text;
+	uint64_t value = 0;
+
+	for (const char *at = digits; *at; at++) {
+		int digit = digit_value(*at);
+
+		if (digit < 0 || (digit > 9 && !is_hex))
+			return err_set(err, -EINVAL, "'%s' is no number; write 0x30000", text);
+		if (__builtin_mul_overflow(value, is_hex ? 16 : 10, &value) ||
+		    __builtin_add_overflow(value, (uint64_t)digit, &value))
+			return err_set(err, -ERANGE, "%s does not fit 64 bits", text);
+	}
+	if (!*digits)
+		return err_set(err, -EINVAL, "'%s' is no number; write 0x30000", text);
+	*ret_value = value;
+	return 0;
+}
+
+int value_parse_bytes(const char *text, uint8_t *ret_bytes, size_t n_bytes, struct err *err)
+{
+	bool is_right = strlen(text) == 2 * n_bytes;
+
+	for (const char *at = text; *at && is_right; at++)
+		is_right = digit_value(*at) >= 0;
+	if (!is_right)
+		return err_set(err, -EINVAL,
+			       "'%s' are not %zu bytes; write %zu hexadecimal digits", text,
+			       n_bytes, 2 * n_bytes);
+	for (size_t i = 0; i < n_bytes; i++) {
+		unsigned int high = (unsigned int)digit_value(text[2 * i]);
+		unsigned int low = (unsigned int)digit_value(text[2 * i + 1]);
+
+		ret_bytes[i] = (uint8_t)(high << 4 | low);
+	}
+	return 0;
+}
+
 const char *value_format_size(uint64_t bytes, char *buffer, size_t size_bytes)
 {
 	unsigned int unit = 0;

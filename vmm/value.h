@@ -23,6 +23,12 @@ int value_parse_size(const char *text, uint64_t min, uint64_t max, uint64_t *ret
 /* on, yes, true; off, no, false. Returns 0, -EINVAL. */
 int value_parse_bool(const char *text, bool *ret_value, struct err *err);
 
+/* Hexadecimal digits after 0x, or decimal ones. Returns 0, -EINVAL, -ERANGE (over 64 bits). */
+int value_parse_bits(const char *text, uint64_t *ret_value, struct err *err);
+
+/* Two hexadecimal digits for each of @n_bytes. Returns 0, -EINVAL. */
+int value_parse_bytes(const char *text, uint8_t *ret_bytes, size_t n_bytes, struct err *err);
+
 /* One of @words (NULL-terminated); the result is its index. Returns 0, -EINVAL. */
 int value_parse_choice(const char *text, const char *const *words, unsigned int *ret_index,
 		       struct err *err);

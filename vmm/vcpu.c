@@ -24,23 +24,10 @@
 #include "vmm/vcpu_handle.h"
 
 enum {
-	CR0_PE = 1 << 0,
-	CR0_NE = 1 << 5,
-	CR0_ET = 1 << 4,
-	CR0_PG = INT32_MIN, /* bit 31 */
-	CR4_PAE = 1 << 5,
-	EFER_LME = 1 << 8,
-	EFER_LMA = 1 << 10,
-	RFLAGS_FIXED = 1 << 1,
-
 	MSR_IA32_MISC_ENABLE = 0x1a0,
 	MISC_ENABLE_FAST_STRING = 1 << 0,
 	MSR_MTRR_DEF_TYPE = 0x2ff,
 	MTRR_ENABLE_WRITE_BACK = 1 << 11 | 6,
-
-	SEGMENT_CODE = 11, /* execute, read, accessed */
-	SEGMENT_DATA = 3,  /* read, write, accessed */
-	SEGMENT_TSS_BUSY = 11,
 
 	THREAD_NAME_MAX_BYTES = 16,
 };
@@ -107,7 +94,7 @@ int vcpu_new(const struct vcpu_env *env, int vm, uint32_t id, const struct kvm_c
 		return err_set(err, ret, "vcpu%" PRIu32 ": KVM refused its CPUID leaves: %s",
 			       id, err_describe(ret));
 	}
-	ret = msrs_set(vcpu);
+	ret = env->type->is_opaque ? 0 : msrs_set(vcpu);
 	if (ret) {
 		vcpu_free(vcpu);
 		return err_set(err, ret, "vcpu%" PRIu32 ": KVM refused its initial MSRs: %s",
@@ -134,73 +121,35 @@ int vcpu_tsc_khz(struct vcpu *vcpu)
 	return host_vcpu_get_tsc_khz(vcpu->env->host, vcpu->fd);
 }
 
-static struct kvm_segment segment_flat(uint16_t selector, uint8_t type, bool is_long)
-{
-	return (struct kvm_segment){
-		.limit = UINT32_MAX,
-		.selector = selector,
-		.type = type,
-		.present = 1,
-		.s = 1,
-		.g = 1,
-		.l = is_long,
-		.db = !is_long,
-	};
-}
-
-/* Flat segments; 64-bit mode with paging for LONG64, 32-bit without for PVH32. */
-static void sregs_set_entry(struct kvm_sregs *sregs, const struct boot_entry *entry)
-{
-	bool is_long = entry->mode == BOOT_MODE_LONG64;
-	struct kvm_segment data = segment_flat(BOOT_DATA_SELECTOR, SEGMENT_DATA, false);
-
-	sregs->cs = segment_flat(BOOT_CODE_SELECTOR, SEGMENT_CODE, is_long);
-	sregs->ds = data;
-	sregs->es = data;
-	sregs->fs = data;
-	sregs->gs = data;
-	sregs->ss = data;
-	/* The processor insists on a task register; its contents are never used. */
-	sregs->tr = (struct kvm_segment){.limit = 0x67, .type = SEGMENT_TSS_BUSY, .present = 1};
-	sregs->gdt = (struct kvm_dtable){.base = entry->gdt, .limit = BOOT_GDT_BYTES - 1};
-	sregs->idt = (struct kvm_dtable){0};
-
-	sregs->cr0 = CR0_PE | CR0_ET | CR0_NE;
-	sregs->cr3 = 0;
-	sregs->cr4 = 0;
-	sregs->efer = 0;
-	if (is_long) {
-		sregs->cr0 |= (uint32_t)CR0_PG;
-		sregs->cr3 = entry->cr3;
-		sregs->cr4 = CR4_PAE;
-		sregs->efer = EFER_LME | EFER_LMA;
-	}
-}
-
-int vcpu_set_entry(struct vcpu *vcpu, const struct boot_entry *entry, struct err *err)
+int vcpu_set_registers(struct vcpu *vcpu, const struct boot_vcpu *wanted, struct err *err)
 {
 	struct host *host = vcpu->env->host;
-	struct kvm_regs regs = {
-		.rip = entry->rip,
-		.rsi = entry->rsi,
-		.rbx = entry->rbx,
-		.rflags = RFLAGS_FIXED,
-	};
 	struct kvm_sregs sregs;
-	int ret;
+	int ret = host_vcpu_get_sregs(host, vcpu->fd, &sregs);
 
-	ret = host_vcpu_get_sregs(host, vcpu->fd, &sregs);
 	if (!ret) {
-		sregs_set_entry(&sregs, entry);
-		ret = host_vcpu_set_sregs(host, vcpu->fd, &sregs);
+		struct kvm_sregs new = wanted->sregs;
+
+		/* These are not a matter of how a guest starts. */
+		new.cr2 = sregs.cr2;
+		new.cr8 = sregs.cr8;
+		new.apic_base = sregs.apic_base;
+		memcpy(new.interrupt_bitmap, sregs.interrupt_bitmap,
+		       sizeof(new.interrupt_bitmap));
+		ret = host_vcpu_set_sregs(host, vcpu->fd, &new);
 	}
 	if (!ret)
-		ret = host_vcpu_set_regs(host, vcpu->fd, &regs);
+		ret = host_vcpu_set_regs(host, vcpu->fd, &wanted->regs);
 	if (ret)
 		return err_set(err, ret,
 			       "vcpu%" PRIu32 ": KVM refused its initial registers: %s",
 			       vcpu->id, err_describe(ret));
 	return 0;
+}
+
+int vcpu_fd(const struct vcpu *vcpu)
+{
+	return vcpu->fd;
 }
 
 /* Where it was when it was told to stop: the first thing to know of a guest that hangs. */

@@ -54,8 +54,11 @@ int vcpu_new(const struct vcpu_env *env, int vm, uint32_t id, const struct kvm_c
 /* Stops the thread first if there is one. Accepts NULL. */
 void vcpu_free(struct vcpu *vcpu);
 
-/* Put the boot processor into the state of @entry. Returns 0 or -errno with @err set. */
-int vcpu_set_entry(struct vcpu *vcpu, const struct boot_entry *entry, struct err *err);
+/* Put it into the state of @wanted before it runs. Returns 0 or -errno with @err set. */
+int vcpu_set_registers(struct vcpu *vcpu, const struct boot_vcpu *wanted, struct err *err);
+
+/* Its descriptor, for verbs of the type of guest. */
+int vcpu_fd(const struct vcpu *vcpu);
 
 /* The frequency of the time-stamp counter in kHz, or -errno. */
 int vcpu_tsc_khz(struct vcpu *vcpu);

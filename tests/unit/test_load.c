@@ -79,8 +79,8 @@ static void fixture_set_initrd(struct fixture *fixture, size_t size_bytes)
 
 static int fixture_load(struct fixture *fixture)
 {
-	return boot_load(fixture->memory, &fixture->machine, &fixture->source, NULL, &fixture->entry,
-			 &fixture->err);
+	return boot_load(fixture->memory, &fixture->machine, &fixture->source, NULL,
+			 &fixture->entry, &fixture->err);
 }
 
 static void fixture_read(struct fixture *fixture, gpa_t gpa, void *buffer, size_t size_bytes)

@@ -72,7 +72,7 @@ static const struct {
 START_TEST(test_published_digests_are_ours)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(published); i++) {
-		struct snp_vcpu bsp, ap;
+		struct boot_vcpu bsp, ap;
 		struct snp_digest digest;
 		struct ovmf_snp snp;
 		uint32_t signature;
@@ -115,7 +115,7 @@ START_TEST(test_another_launch_has_its_published_digest)
 	struct snp_digest digest;
 	uint8_t bytes[4096], page[GRANULE_BYTES];
 	struct ovmf_image image;
-	struct snp_vcpu vcpu;
+	struct boot_vcpu vcpu;
 	struct snp_plan plan;
 	struct ovmf_snp snp;
 
@@ -149,7 +149,7 @@ START_TEST(test_each_type_of_page_has_its_digest)
 {
 	static const uint8_t zeroes[GRANULE_BYTES];
 	struct snp_digest digest;
-	struct snp_vcpu vcpu;
+	struct boot_vcpu vcpu;
 
 	snp_digest_init(&digest);
 	ck_assert_int_eq(snp_digest_page(&digest, SNP_PAGE_NORMAL, 0x1000, zeroes), 0);
@@ -230,7 +230,7 @@ END_TEST
 START_TEST(test_a_processor_of_64_bits_keeps_its_state)
 {
 	uint8_t page[GRANULE_BYTES];
-	struct snp_vcpu vcpu = {
+	struct boot_vcpu vcpu = {
 		.regs = {.rip = 0x1122334455667788, .rsi = 0x7000, .rsp = 0x8000, .r15 = 15},
 		.sregs =
 			{

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * From guest memory to a guest that runs: what it starts with is written while all memory is
+ * shared, then the rest turns private (before there are devices, which would have to map it),
+ * and when the processors are there, what it starts with is launched.
+ */
+#include "vmm/machine_parts.h"
+
+#include <errno.h>
+#include <inttypes.h>
+
+#include "vmm/cpuid.h"
+#include "vmm/load.h"
+#include "vmm/type.h"
+
+static bool starts_private(const struct machine *machine)
+{
+	return machine->type->is_opaque || machine->config->starts_private;
+}
+
+int machine_hide(struct machine *machine, struct range gpa, struct err *err)
+{
+	enum conversion_end end = guest_convert(machine->memory, gpa.start, range_size(gpa),
+						SIDE_PRIVATE, CONVERSION_LAUNCH);
+
+	if (end != CONVERSION_DONE)
+		return err_set(err, -EIO,
+			       "memory: gpa 0x%" PRIx64 "..0x%" PRIx64
+			       " cannot be made private; look at the kernel log",
+			       gpa.start, gpa.end);
+	return 0;
+}
+
+/* The first piece that is not before @gpa.start, by address; empty at the end if there is none.
+ */
+static struct range find_next_piece(const struct launch *launch, struct range gpa)
+{
+	struct range next = {.start = gpa.end, .end = gpa.end};
+
+	for (size_t i = 0; i < launch->n_pieces; i++) {
+		struct range piece = launch->pieces[i].gpa;
+
+		if (range_overlaps(piece, gpa) && piece.start < next.start)
+			next = piece;
+	}
+	return next;
+}
+
+/* All of @gpa that is not to be launched. */
+static int hide_rest(struct machine *machine, struct range gpa, struct err *err)
+{
+	int ret = 0;
+
+	while (!range_is_empty(gpa) && !ret) {
+		struct range piece = find_next_piece(&machine->launch, gpa);
+		struct range gap = {.start = gpa.start, .end = piece.start};
+
+		if (!range_is_empty(gap))
+			ret = machine_hide(machine, gap, err);
+		gpa.start = piece.end;
+	}
+	return ret;
+}
+
+int machine_start_load(struct machine *machine, struct err *err)
+{
+	struct range ranges[LAYOUT_MEMORY_RANGES_MAX];
+	unsigned int n_ranges = layout_list_memory(&machine->layout, ranges);
+	int ret = load_guest(machine->config, &machine->load_host, &machine->layout,
+			     machine->memory, &machine->launch, &machine->entry, err);
+
+	for (unsigned int i = 0; i < n_ranges && !ret && starts_private(machine); i++)
+		ret = hide_rest(machine, ranges[i], err);
+	return ret;
+}
+
+void machine_stop_load(struct machine *machine)
+{
+	launch_fini(&machine->launch);
+}
+
+static int registers_set(struct machine *machine, struct err *err)
+{
+	struct boot_vcpu vcpu;
+
+	/* KVM has reset it already. */
+	if (machine->entry.mode == BOOT_MODE_RESET)
+		return 0;
+	boot_entry_get_vcpu(&machine->entry, true, cpuid_signature(machine->cpuid), &vcpu);
+	return vcpu_set_registers(machine->vcpus[0], &vcpu, err);
+}
+
+int machine_start_guest(struct machine *machine, struct err *err)
+{
+	int ret = machine->type->launch ? machine->type->launch(machine, err)
+					: registers_set(machine, err);
+
+	for (unsigned int i = 0; i < machine->config->n_vcpus && !ret; i++)
+		ret = vcpu_start(machine->vcpus[i], err);
+	return ret;
+}
+
+void machine_stop_guest(struct machine *machine)
+{
+	(void)machine; /* its processors and memory are stopped by their own parts */
+}
