@@ -105,4 +105,31 @@ int boot_load(struct guest_memory *memory, const struct boot_machine *machine,
 void boot_entry_get_vcpu(const struct boot_entry *entry, bool is_first, uint32_t signature,
 			 struct boot_vcpu *ret_vcpu);
 
+/* --- Files, before there is a guest --- */
+
+struct boot_kernel {
+	enum boot_mode mode;	    /* LONG64: a bzImage, PVH32: ELF */
+	unsigned int protocol;	    /* of a bzImage: 0x20f is 2.15; else 0 */
+	uint64_t cmdline_max_bytes; /* that it takes */
+};
+
+/**
+ * What is this kernel?
+ *
+ * Returns 0; what boot_load says of a kernel file that it cannot boot, with @err.
+ */
+int boot_inspect_kernel(const char *path, struct boot_kernel *ret_kernel, struct err *err);
+
+enum boot_firmware {
+	BOOT_FIRMWARE_SNP,
+	BOOT_FIRMWARE_TDX,
+};
+
+/**
+ * Does this firmware have what a launch of that kind needs?
+ *
+ * Returns 0; -ENOEXEC (it does not, or is malformed), -errno of reading, with @err.
+ */
+int boot_inspect_firmware(const char *path, enum boot_firmware kind, struct err *err);
+
 #endif

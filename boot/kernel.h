@@ -50,5 +50,7 @@ bool elf_probe(const void *head, size_t head_bytes);
  */
 int bzimage_parse(const struct image_file *file, struct kernel *ret_kernel, struct err *err);
 int elf_parse(const struct image_file *file, struct kernel *ret_kernel, struct err *err);
+/* Of whichever kind it is. */
+int kernel_parse(const struct image_file *file, struct kernel *ret_kernel, struct err *err);
 
 #endif

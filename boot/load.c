@@ -67,26 +67,6 @@ static int loader_place(struct loader *loader, const char *what, gpa_t gpa, uint
 
 /* --- The kernel --- */
 
-static int kernel_parse(struct loader *loader, const struct image_file *file)
-{
-	uint8_t head[KERNEL_HEAD_BYTES];
-	size_t head_bytes =
-		file->size_bytes < sizeof(head) ? (size_t)file->size_bytes : sizeof(head);
-	int ret = image_file_read(file, "the header", 0, head, head_bytes, loader->err);
-
-	if (ret)
-		return ret;
-	if (elf_probe(head, head_bytes))
-		return elf_parse(file, &loader->kernel, loader->err);
-	if (bzimage_probe(head, head_bytes))
-		return bzimage_parse(file, &loader->kernel, loader->err);
-	return err_set(
-		loader->err, -ENOEXEC,
-		"kernel '%s': neither bzImage nor ELF; give Linux's bzImage (vmlinuz) or "
-		"vmlinux",
-		file->path);
-}
-
 /* What the kernel's own format rules out. */
 static int kernel_check(struct loader *loader)
 {
@@ -319,7 +299,7 @@ int boot_load(struct guest_memory *memory, const struct boot_machine *machine,
 	int ret = image_file_open(&file, "kernel", source->kernel_path, err);
 
 	if (!ret)
-		ret = kernel_parse(&loader, &file);
+		ret = kernel_parse(&file, &loader.kernel, err);
 	if (!ret)
 		ret = kernel_check(&loader);
 	if (!ret)
