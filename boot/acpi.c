@@ -311,3 +311,14 @@ size_t acpi_tables_init(void *ret_tables, size_t room_bytes, gpa_t gpa,
 	memcpy(ret_tables, &rsdp, sizeof(rsdp));
 	return tables.out.used_bytes;
 }
+
+size_t acpi_madt_init(void *ret_madt, size_t room_bytes, const struct boot_machine *machine)
+{
+	struct tables tables = {0};
+
+	ASSERT(machine->n_vcpus > 0);
+	ASSERT(machine->n_vcpus <= PLATFORM_VCPUS_MAX);
+	aml_init(&tables.out, ret_madt, room_bytes);
+	put_madt(&tables, machine->n_vcpus);
+	return tables.out.is_full ? 0 : tables.out.used_bytes;
+}

@@ -15,6 +15,13 @@
 size_t acpi_tables_init(void *ret_tables, size_t room_bytes, gpa_t gpa,
 			const struct boot_machine *machine);
 
+/**
+ * Make only the MADT, for guests that get no other table.
+ *
+ * Returns as acpi_tables_init.
+ */
+size_t acpi_madt_init(void *ret_madt, size_t room_bytes, const struct boot_machine *machine);
+
 /* Append the definition block of the DSDT, without its header. */
 void dsdt_put(struct aml *aml, const struct boot_machine *machine);
 

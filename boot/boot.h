@@ -56,10 +56,21 @@ enum boot_mode {
 	BOOT_MODE_VCPU,	  /* as a file says, register by register */
 };
 
+/* State that KVM has other calls for: KVM_SET_DEBUGREGS, KVM_SET_MSRS, KVM_SET_XSAVE. */
+struct boot_vcpu_state {
+	uint64_t dr6;
+	uint64_t dr7;
+	uint64_t pat;
+	uint32_t mxcsr;
+	uint16_t fcw;
+};
+
 /* A processor, as far as the host can say. */
 struct boot_vcpu {
 	struct kvm_regs regs;
 	struct kvm_sregs sregs; /* but for cr2, cr8, apic_base, interrupt_bitmap */
+	bool has_state;		/* false: @state, too, is as KVM creates a processor */
+	struct boot_vcpu_state state;
 };
 
 struct boot_entry {

@@ -76,11 +76,11 @@ void boot_entry_get_vcpu(const struct boot_entry *entry, bool is_first, uint32_t
 		*ret_vcpu = entry->vcpu;
 		return;
 	}
-	ret_vcpu->regs = (struct kvm_regs){
-		.rip = entry->rip,
-		.rsi = entry->rsi,
-		.rbx = entry->rbx,
-		.rflags = RFLAGS_FIXED,
+	*ret_vcpu = (struct boot_vcpu){
+		.regs = {.rip = entry->rip,
+			 .rsi = entry->rsi,
+			 .rbx = entry->rbx,
+			 .rflags = RFLAGS_FIXED},
 	};
 	sregs_init(&ret_vcpu->sregs, entry);
 }

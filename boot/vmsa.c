@@ -8,54 +8,7 @@
 #include <stddef.h>
 #include <string.h>
 
-/* Offsets in the page. */
-enum {
-	VMSA_ES = 0x00, /* segments: selector, attributes, limit, base */
-	VMSA_CS = 0x10,
-	VMSA_SS = 0x20,
-	VMSA_DS = 0x30,
-	VMSA_FS = 0x40,
-	VMSA_GS = 0x50,
-	VMSA_GDTR = 0x60,
-	VMSA_LDTR = 0x70,
-	VMSA_IDTR = 0x80,
-	VMSA_TR = 0x90,
-	VMSA_CPL = 0xcb,
-	VMSA_EFER = 0xd0,
-	VMSA_CR4 = 0x148,
-	VMSA_CR3 = 0x150,
-	VMSA_CR0 = 0x158,
-	VMSA_DR7 = 0x160,
-	VMSA_DR6 = 0x168,
-	VMSA_RFLAGS = 0x170,
-	VMSA_RIP = 0x178,
-	VMSA_RSP = 0x1d8,
-	VMSA_RAX = 0x1f8,
-	VMSA_PAT = 0x268,
-	VMSA_RCX = 0x308,
-	VMSA_RDX = 0x310,
-	VMSA_RBX = 0x318,
-	VMSA_RBP = 0x328,
-	VMSA_RSI = 0x330,
-	VMSA_RDI = 0x338,
-	VMSA_R8 = 0x340,
-	VMSA_FEATURES = 0x3b0,
-	VMSA_XCR0 = 0x3e8,
-	VMSA_MXCSR = 0x408,
-	VMSA_FCW = 0x410,
-};
-
-#define CR0_ET	     UINT64_C(0x10)
-#define CR0_NW_CD    UINT64_C(0x60000000)
-#define CR4_MCE	     UINT64_C(0x40)
-#define EFER_SVME    UINT64_C(0x1000)
-#define RFLAGS_FIXED UINT64_C(0x2)
-#define DR6_RESET    UINT64_C(0xffff0ff0)
-#define DR7_RESET    UINT64_C(0x400)
-#define PAT_RESET    UINT64_C(0x0007040600070406)
-#define XCR0_RESET   UINT64_C(0x1)
-#define MXCSR_RESET  0x1f80U
-#define FCW_RESET    0x37fU
+#include "boot/vmsa_page.h"
 
 static const struct {
 	const char *name;
@@ -72,6 +25,17 @@ static void segment_reset(struct kvm_segment *segment, uint8_t type, bool is_sys
 		.type = type,
 		.present = 1,
 		.s = !is_system,
+	};
+}
+
+void snp_state_reset(struct boot_vcpu_state *ret_state)
+{
+	*ret_state = (struct boot_vcpu_state){
+		.dr6 = DR6_RESET,
+		.dr7 = DR7_RESET,
+		.pat = PAT_RESET,
+		.mxcsr = MXCSR_RESET,
+		.fcw = FCW_RESET,
 	};
 }
 
@@ -173,7 +137,10 @@ static void put_registers(uint8_t *page, const struct kvm_regs *regs)
 void vmsa_init(uint8_t ret_page[GRANULE_BYTES], const struct boot_vcpu *vcpu, uint64_t features)
 {
 	const struct kvm_sregs *sregs = &vcpu->sregs;
+	struct boot_vcpu_state state = vcpu->state;
 
+	if (!vcpu->has_state)
+		snp_state_reset(&state);
 	memset(ret_page, 0, GRANULE_BYTES);
 	put_segments(ret_page, sregs);
 	put_registers(ret_page, &vcpu->regs);
@@ -184,13 +151,13 @@ void vmsa_init(uint8_t ret_page[GRANULE_BYTES], const struct boot_vcpu *vcpu, ui
 	put_u64(ret_page, VMSA_CR3, sregs->cr3);
 	/* KVM_X86_QUIRK_CD_NW_CLEARED is in force unless it is turned off. */
 	put_u64(ret_page, VMSA_CR0, sregs->cr0 & ~CR0_NW_CD);
-	put_u64(ret_page, VMSA_DR7, DR7_RESET);
-	put_u64(ret_page, VMSA_DR6, DR6_RESET);
-	put_u64(ret_page, VMSA_PAT, PAT_RESET);
+	put_u64(ret_page, VMSA_DR7, state.dr7);
+	put_u64(ret_page, VMSA_DR6, state.dr6);
+	put_u64(ret_page, VMSA_PAT, state.pat);
 	put_u64(ret_page, VMSA_FEATURES, features | SNP_FEATURE_ACTIVE);
 	put_u64(ret_page, VMSA_XCR0, XCR0_RESET);
-	put_u32(ret_page, VMSA_MXCSR, MXCSR_RESET);
-	put_u16(ret_page, VMSA_FCW, FCW_RESET);
+	put_u32(ret_page, VMSA_MXCSR, state.mxcsr);
+	put_u16(ret_page, VMSA_FCW, state.fcw);
 }
 
 uint32_t cpu_signature(unsigned int family, unsigned int model, unsigned int stepping)

@@ -12,6 +12,9 @@
 
 #include "boot/boot.h"
 
+/* As KVM creates a processor. */
+void snp_state_reset(struct boot_vcpu_state *ret_state);
+
 /* Where the boot processor starts. */
 #define SNP_RESET_ENTRY 0xfffffff0U
 
@@ -36,6 +39,17 @@ void snp_vcpu_reset(struct boot_vcpu *ret_vcpu, uint32_t entry, uint32_t signatu
  */
 void vmsa_init(uint8_t ret_page[GRANULE_BYTES], const struct boot_vcpu *vcpu,
 	       uint64_t features);
+
+/**
+ * The inverse: the registers for which KVM makes this very page.
+ *
+ * @ret_vcpu: has_state is set. @ret_features: without SNP_FEATURE_ACTIVE.
+ * Returns 0; -ENOEXEC when no registers do that, with @err naming the first field that KVM
+ * makes something else of, or the registers it refuses. Source: as vmsa_init; Linux
+ * arch/x86/kvm/regs.c, kvm_is_valid_sregs.
+ */
+int vmsa_parse(const uint8_t page[GRANULE_BYTES], struct boot_vcpu *ret_vcpu,
+	       uint64_t *ret_features, struct err *err);
 
 /**
  * CPUID 1 EAX of a processor, as AMD's CPUID specification (25481) puts it together.
