@@ -9,9 +9,11 @@
 #include "tests/fake/fake_state.h"
 
 #include <errno.h>
+#include <linux/kvm_para.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <unistd.h>
 
 #include "vmm/cleanup.h"
 #include "vmm/err.h"
@@ -31,20 +33,32 @@ int fake_fd_add(struct fake *fake, int fd, const struct fake_fd *description)
 	return fd;
 }
 
+/* kvm_caps.supported_vm_types: a host with SNP also has guests of the older kinds. */
+static int fake_get_vm_types(const struct fake *fake)
+{
+	int types = fake->traits.has_snp ? 1 << KVM_X86_SEV_VM | 1 << KVM_X86_SEV_ES_VM : 0;
+
+	for (unsigned int type = 0; type <= KVM_X86_TDX_VM; type++)
+		types |= fake_has_type(&fake->traits, type) << type;
+	return types;
+}
+
 static int fake_kvm_check_extension(struct host *host, int vm, unsigned int capability)
 {
 	struct fake *fake = fake_of(host);
 	WITH_LOCK(&fake->lock);
 	/* The system can do what some type of VM can. */
-	unsigned long attributes_type =
-		fake->traits.no_private_memory ? KVM_X86_DEFAULT_VM : KVM_X86_SW_PROTECTED_VM;
+	bool has_cc = fake->traits.has_snp || fake->traits.has_tdx;
+	unsigned long attributes_type = fake->traits.no_private_memory && !has_cc
+						? KVM_X86_DEFAULT_VM
+						: KVM_X86_SW_PROTECTED_VM;
 	unsigned long flags_type = KVM_X86_DEFAULT_VM;
 
 	if (vm >= 0)
 		attributes_type = flags_type = fake_fd_get(fake, vm, FAKE_VM)->vm_type;
 	switch (capability) {
 	case KVM_CAP_VM_TYPES:
-		return fake->traits.no_private_memory ? 1 : 3;
+		return fake_get_vm_types(fake);
 	case KVM_CAP_GUEST_MEMFD:
 		return !fake->traits.no_guest_memfd;
 	case KVM_CAP_GUEST_MEMFD_FLAGS:
@@ -57,10 +71,20 @@ static int fake_kvm_check_extension(struct host *host, int vm, unsigned int capa
 	case KVM_CAP_IOEVENTFD:
 	case KVM_CAP_SIGNAL_MSI:
 	case KVM_CAP_IMMEDIATE_EXIT:
+	case KVM_CAP_PRE_FAULT_MEMORY:
+	case KVM_CAP_X86_APIC_BUS_CYCLES_NS:
+	case KVM_CAP_VM_TSC_CONTROL:
+	case KVM_CAP_SYS_ATTRIBUTES:
 		return 1;
+	case KVM_CAP_EXIT_HYPERCALL:
+		return 1 << KVM_HC_MAP_GPA_RANGE;
+	case KVM_CAP_READONLY_MEM:
+		return vm < 0 || !fake_is_protected_type(flags_type);
 	case KVM_CAP_X2APIC_API:
 		return KVM_X2APIC_API_USE_32BIT_IDS | KVM_X2APIC_API_DISABLE_BROADCAST_QUIRK;
 	case KVM_CAP_MAX_VCPUS:
+		return vm >= 0 && flags_type == KVM_X86_TDX_VM ? (int)fake->traits.tdx.max_vcpus
+							       : 256;
 	case KVM_CAP_NR_VCPUS:
 		return 256;
 	default:
@@ -68,66 +92,29 @@ static int fake_kvm_check_extension(struct host *host, int vm, unsigned int capa
 	}
 }
 
-static int fake_kvm_get_supported_cpuid(struct host *host, struct kvm_cpuid2 *cpuid)
-{
-	struct fake *fake = fake_of(host);
-	WITH_LOCK(&fake->lock);
-	const struct kvm_cpuid_entry2 entries[] = {
-		{.function = 0x0,
-		 .eax = 0x1f,
-		 .ebx = 0x68747541,
-		 .ecx = 0x444d4163,
-		 .edx = 0x69746e65},
-		{.function = 0x1,
-		 .eax = 0x800f12,
-		 .ecx = 1u << 21 | 1u << 5,
-		 .edx = 1u << 9 | 1u << 28},
-		{.function = 0xb, .index = 0, .flags = KVM_CPUID_FLAG_SIGNIFCANT_INDEX},
-		{.function = 0x40000000,
-		 .eax = 0x40000001,
-		 .ebx = 0x4b4d564b,
-		 .ecx = 0x564b4d56,
-		 .edx = 0x4d},
-		{.function = 0x40000001, .eax = 1u << 3 | 1u << 15},
-		{.function = 0x80000000, .eax = 0x8000001e},
-		{.function = 0x80000001, .ecx = 1u << 2 | 1u << 0},
-		{.function = 0x80000008, .eax = 48u << 8 | fake->traits.gpa_bits},
-	};
-
-	if (cpuid->nent < ARRAY_SIZE(entries))
-		return -E2BIG;
-	memcpy(cpuid->entries, entries, sizeof(entries));
-	cpuid->nent = ARRAY_SIZE(entries);
-	return 0;
-}
-
 static int fake_vm_create(struct host *host, unsigned long type)
 {
 	struct fake *fake = fake_of(host);
 	WITH_LOCK(&fake->lock);
 
-	if (type != KVM_X86_DEFAULT_VM &&
-	    (type != KVM_X86_SW_PROTECTED_VM || fake->traits.no_private_memory))
+	if (!fake_has_type(&fake->traits, type))
 		return -EINVAL;
 	return fake_fd_add(fake, eventfd(0, EFD_CLOEXEC),
-			   &(struct fake_fd){.kind = FAKE_VM, .vm_type = type});
+			   &(struct fake_fd){.kind = FAKE_VM,
+					     .vm_type = type,
+					     .vm_state = fake_vm_new(fake)});
 }
 
 static int fake_vm_enable_cap(struct host *host, int vm, const struct kvm_enable_cap *cap)
 {
 	struct fake *fake = fake_of(host);
 	WITH_LOCK(&fake->lock);
+	int ret = fake_check_alive(fake, vm);
 
-	fake_fd_get(fake, vm, FAKE_VM);
+	if (ret)
+		return ret;
 	/* No flag is known to any capability that Alcove uses. */
-	if (cap->flags)
-		return -EINVAL;
-	/* The irqchip is chosen before the first vCPU. */
-	for (int fd = 0; fd < FAKE_FDS_MAX && cap->cap == KVM_CAP_SPLIT_IRQCHIP; fd++) {
-		if (fake->fds[fd].kind == FAKE_VCPU && fake->fds[fd].vm == vm)
-			return -EEXIST;
-	}
-	return 0;
+	return cap->flags ? -EINVAL : fake_cc_enable_cap(fake, vm, cap);
 }
 
 static int fake_vm_set_address(struct host *host, int vm, gpa_t gpa)
@@ -252,6 +239,7 @@ static const struct host_ops fake_ops = {
 	.random_fill = fake_random_fill,
 	.iommu = &fake_iommu_ops,
 	.vfio = &fake_vfio_ops,
+	.cc = &fake_cc_ops,
 };
 
 struct fake *fake_new(void)
@@ -267,6 +255,7 @@ struct fake *fake_new(void)
 		.iova_alignment = GRANULE_BYTES,
 		.iova_reserved = {.start = 0xfee00000, .end = 0xfef00000},
 	};
+	fake_cc_init_traits(&fake->traits);
 	fake->now_ns = UINT64_C(1000000000);
 	pthread_mutex_init(&fake->lock, NULL);
 	return fake;
@@ -281,6 +270,8 @@ void fake_free(struct fake *fake)
 	ASSERT(fake->n_pins == 0);
 	fake_devices_free(fake);
 	ASSERT(fake->pinned_bytes == 0);
+	if (fake->scratch)
+		close(fake->scratch);
 	pthread_mutex_destroy(&fake->lock);
 	free(fake);
 }

@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "tests/fake/fake_cc.h"
 #include "vmm/host.h"
 
 struct fake;
@@ -35,6 +36,12 @@ struct fake_traits {
 	uint64_t unmapped_too_much; /* bytes: the next unmap says so */
 	unsigned int gpa_bits;	    /* CPUID 0x80000008; 40 unless told */
 	unsigned int tsc_khz;	    /* 2000000 unless told */
+	bool has_snp;		    /* KVM_X86_SNP_VM */
+	bool has_tdx;		    /* KVM_X86_TDX_VM */
+	struct fake_snp_traits snp;
+	struct fake_tdx_traits tdx;
+	/* A signal ends each call that launches or prefaults pages after so many; 0: none. */
+	unsigned int pages_per_call;
 };
 
 struct fake_msi {

@@ -184,6 +184,8 @@ static int vm_set_attributes(struct fake *fake, int vm, struct range gpa, uint64
 	struct fake_fd *description = fake_fd_get(fake, vm, FAKE_VM);
 
 	fake->n_conversion_calls++;
+	if (fake_check_alive(fake, vm))
+		return -EIO;
 	if (fake->traits.no_guest_memfd)
 		return -ENOTTY;
 	if (attributes & ~fake_vm_attributes(fake, description->vm_type))
@@ -192,6 +194,8 @@ static int vm_set_attributes(struct fake *fake, int vm, struct range gpa, uint64
 		return -EINVAL;
 	judge_is_ram(fake, gpa);
 	ASSERT(!attributes || !fake_areas_find(fake, gpa, NULL));
+	if (!attributes)
+		fake_cc_share_gpa(fake, vm, gpa);
 	fake_runs_set(&description->private, gpa, attributes & KVM_MEMORY_ATTRIBUTE_PRIVATE);
 	return 0;
 }
@@ -221,6 +225,8 @@ static int gmem_set_attributes(struct fake *fake, int guest_memfd, struct range 
 	if (to_private && (find_mapped(fake, guest_memfd, offset, ret_error_offset) ||
 			   find_in_use(fake, guest_memfd, offset, ret_error_offset)))
 		return -EAGAIN;
+	if (!to_private)
+		fake_cc_share_offset(fake, guest_memfd, offset);
 	fake_runs_set(&file->private, offset, to_private);
 	guard_all(fake, guest_memfd, offset);
 	return 0;

@@ -123,6 +123,8 @@ bool fake_guest_read(struct fake *fake, gpa_t gpa, void *buffer, size_t size_byt
 	int fd = find_bytes(fake, gpa, &offset);
 
 	ASSERT(is_in_one_page(gpa, size_bytes));
+	if (fd >= 0 && is_private_locked(fake, gpa))
+		fake_cc_touch(fake, fd, offset);
 	return fd >= 0 && pread(fd, buffer, size_bytes, (off_t)offset) == (ssize_t)size_bytes;
 }
 
@@ -133,6 +135,8 @@ bool fake_guest_write(struct fake *fake, gpa_t gpa, const void *buffer, size_t s
 	int fd = find_bytes(fake, gpa, &offset);
 
 	ASSERT(is_in_one_page(gpa, size_bytes));
+	if (fd >= 0 && is_private_locked(fake, gpa))
+		fake_cc_touch(fake, fd, offset);
 	return fd >= 0 && pwrite(fd, buffer, size_bytes, (off_t)offset) == (ssize_t)size_bytes;
 }
 

@@ -52,7 +52,11 @@ static int slot_check(struct fake *fake, int vm,
 		      const struct kvm_userspace_memory_region2 *slot)
 {
 	bool has_file = slot->flags & KVM_MEM_GUEST_MEMFD;
+	int ret = fake_cc_check_slot(fake, vm, slot);
 	struct range unused;
+
+	if (ret)
+		return ret;
 
 	if (!slot->memory_size || !is_aligned(slot->memory_size, GRANULE_BYTES) ||
 	    !is_aligned(slot->guest_phys_addr, GRANULE_BYTES) ||
@@ -79,13 +83,15 @@ int fake_vm_set_memory_region(struct host *host, int vm,
 {
 	struct fake *fake = fake_of(host);
 	WITH_LOCK(&fake->lock);
-	int ret;
+	int ret = fake_check_alive(fake, vm);
 
-	fake_fd_get(fake, vm, FAKE_VM);
+	if (ret)
+		return ret;
 	ASSERT(region->slot < FAKE_SLOTS_MAX);
 	if (!region->memory_size) {
 		if (!fake->slots[region->slot].memory_size)
 			return -EINVAL;
+		fake_cc_drop_slot(fake, &fake->slots[region->slot]);
 		fake->slots[region->slot] = (struct kvm_userspace_memory_region2){0};
 		return 0;
 	}
@@ -211,6 +217,7 @@ int fake_mem_discard(struct host *host, int fd, struct range offset)
 		      (off_t)range_size(offset)))
 		return -errno;
 	fake_pins_drop(fake, fd, offset);
+	fake_cc_drop(fake, fd, offset);
 	return 0;
 }
 
@@ -239,6 +246,9 @@ void fake_close(struct host *host, int fd)
 	}
 	fake_pins_drop(fake, fd, (struct range){.start = 0, .end = UINT64_MAX});
 	fake_runs_fini(&fake->fds[fd].private);
+	fake_runs_fini(&fake->fds[fd].assigned);
+	if (fake->fds[fd].kind == FAKE_VM)
+		fake_vm_free(fake, fake->fds[fd].vm_state);
 	fake->fds[fd] = (struct fake_fd){0};
 	close(fd);
 }

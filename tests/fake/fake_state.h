@@ -32,9 +32,12 @@ enum fake_kind {
 	FAKE_IOMMU,
 	FAKE_DEVICE,
 	FAKE_VFIO_LIST, /* KVM_DEV_TYPE_VFIO */
+	FAKE_SEV,	/* /dev/sev */
 };
 
 struct fake_device;
+struct fake_vcpu;
+struct fake_vm;
 
 struct fake_fd {
 	enum fake_kind kind;
@@ -49,7 +52,11 @@ struct fake_fd {
 	struct fake_device *device; /* NULL: one that is nothing but a source of DMA */
 	/* What is private: guest addresses of a VM, offsets of a guest_memfd. */
 	struct fake_runs private;
+	/* Offsets of a guest_memfd whose pages are in the RMP, or in the secure EPT. */
+	struct fake_runs assigned;
 	struct kvm_run *run;
+	struct fake_vcpu *vcpu_state;
+	struct fake_vm *vm_state;
 };
 
 struct fake_map {
@@ -116,6 +123,14 @@ struct fake {
 	uint64_t n_conversion_calls;
 	fake_convert_fn *convert_fn; /* set before there are threads */
 	void *convert_argument;
+	int scratch; /* a file of its own, to find out what user memory is; 0: none yet */
+	unsigned int n_snp_guests;
+	unsigned int n_snp_commands;
+	unsigned int n_tds;
+	bool has_snp_launch;
+	bool has_tdx_launch;
+	struct fake_snp_launch snp_launch;
+	struct fake_tdx_launch tdx_launch;
 };
 
 static inline struct fake *fake_of(struct host *host)
@@ -166,8 +181,35 @@ bool fake_areas_find_strange(struct fake *fake, int fd, struct range offset,
 /* A descriptor goes: of an iommufd, of a device, of a file that must be in no area. */
 void fake_iommu_close(struct fake *fake, int fd);
 
+extern const struct host_cc_ops fake_cc_ops;
 extern const struct host_iommu_ops fake_iommu_ops;
 extern const struct host_vfio_ops fake_vfio_ops;
+
+/* --- Confidential guests, fake_cc.c; all is called with the lock --- */
+
+void fake_cc_init_traits(struct fake_traits *traits);
+bool fake_has_type(const struct fake_traits *traits, unsigned long vm_type);
+/* kvm->arch.has_protected_state. */
+bool fake_is_protected_type(unsigned long vm_type);
+struct fake_vm *fake_vm_new(const struct fake *fake);
+void fake_vm_free(struct fake *fake, struct fake_vm *vm);
+/* 0, or -EIO when KVM gave the VM of this VM or vCPU up. */
+int fake_check_alive(struct fake *fake, int fd);
+/* What KVM_ENABLE_CAP says for the VM. */
+int fake_cc_enable_cap(struct fake *fake, int vm, const struct kvm_enable_cap *cap);
+/* What kvm_arch_vcpu_create refuses. */
+int fake_cc_check_vcpu(struct fake *fake, int vm, uint32_t id);
+struct fake_vcpu *fake_vcpu_new(struct fake *fake, int vm, uint32_t id);
+/* A slot of a VM of such a type: what kvm_arch_prepare_memory_region refuses. */
+int fake_cc_check_slot(struct fake *fake, int vm,
+		       const struct kvm_userspace_memory_region2 *slot);
+/* Pages leave the guest: discarded, no slot's any more, or shared. */
+void fake_cc_drop(struct fake *fake, int fd, struct range offset);
+void fake_cc_drop_slot(struct fake *fake, const struct kvm_userspace_memory_region2 *slot);
+void fake_cc_share_gpa(struct fake *fake, int vm, struct range gpa);
+void fake_cc_share_offset(struct fake *fake, int fd, struct range offset);
+/* The guest touches a private page of its own. */
+void fake_cc_touch(struct fake *fake, int fd, uint64_t offset);
 
 /* A memslot comes at @hva, the descriptor of a device goes: is that allowed now? */
 void fake_device_judge_slot(struct fake *fake, uint64_t hva);
@@ -196,6 +238,9 @@ void fake_close(struct host *host, int fd);
 int fake_vm_set_attributes(struct host *host, int vm, struct range gpa, uint64_t attributes);
 int fake_gmem_set_attributes(struct host *host, int guest_memfd, struct range offset,
 			     uint64_t attributes, uint64_t *ret_error_offset);
+
+/* fake_cpuid.c. */
+int fake_kvm_get_supported_cpuid(struct host *host, struct kvm_cpuid2 *cpuid);
 
 /* The verbs of vCPUs, fake_vcpu.c. */
 int fake_vcpu_create(struct host *host, int vm, uint32_t id, struct kvm_run **ret_run,

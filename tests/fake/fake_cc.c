@@ -1,0 +1,360 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * What SNP guests and TDs have in common in the fake kernel. Rules are those of Linux 7.3,
+ * arch/x86/kvm; each refusal names the function it comes from.
+ */
+#include "tests/fake/fake_cc_state.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+
+#include "vmm/cleanup.h"
+#include "vmm/err.h"
+
+/* --- What this kernel can do --- */
+
+void fake_cc_init_traits(struct fake_traits *traits)
+{
+	static const struct kvm_cpuid_entry2 cpuid[] = {
+		{.function = 1,
+		 .eax = 0x0fff3fff,
+		 .ebx = 0x00ff0000,
+		 .ecx = 0x31244d88,
+		 .edx = 0xb8400000},
+		{.function = 4, .index = 0, .eax = 0xffffffff, .ebx = 0xffffffff},
+		{.function = 4, .index = 1, .eax = 0xffffffff, .ebx = 0xffffffff},
+		{.function = 7,
+		 .index = 0,
+		 .ebx = 0xd02b9b18,
+		 .ecx = 0x02417f44,
+		 .edx = 0x00054010},
+		{.function = 0x1f, .index = 0, .eax = 0x1f, .ebx = 0xffff, .ecx = 0xff00},
+		{.function = 0x1f, .index = 1, .eax = 0x1f, .ebx = 0xffff, .ecx = 0xff00},
+		{.function = 0x80000008, .eax = 0x00ff0000, .ebx = 0x200},
+	};
+
+	traits->snp = (struct fake_snp_traits){
+		.vmsa_features = 1u << 5 | 1u << 9,
+		.policy_bits = 0x3fbffff,
+		.n_asids = 8,
+	};
+	traits->tdx = (struct fake_tdx_traits){
+		.n_keys = 8,
+		.max_vcpus = 64,
+		.attributes = 1u << 28,
+		.xfam = 0x602e7,
+		.n_cpuid = ARRAY_SIZE(cpuid),
+	};
+	memcpy(traits->tdx.cpuid, cpuid, sizeof(cpuid));
+}
+
+bool fake_has_type(const struct fake_traits *traits, unsigned long vm_type)
+{
+	switch (vm_type) {
+	case KVM_X86_DEFAULT_VM:
+		return true;
+	case KVM_X86_SW_PROTECTED_VM:
+		return !traits->no_private_memory;
+	case KVM_X86_SNP_VM:
+		return traits->has_snp;
+	case KVM_X86_TDX_VM:
+		return traits->has_tdx;
+	default:
+		return false;
+	}
+}
+
+bool fake_is_protected_type(unsigned long vm_type)
+{
+	return vm_type == KVM_X86_SNP_VM || vm_type == KVM_X86_TDX_VM;
+}
+
+/* --- VMs and vCPUs --- */
+
+struct fake_vm *fake_vm_new(const struct fake *fake)
+{
+	struct fake_vm *vm = calloc(1, sizeof(*vm));
+
+	ASSERT(vm);
+	vm->tsc_khz = fake->traits.tsc_khz;
+	return vm;
+}
+
+void fake_vm_free(struct fake *fake, struct fake_vm *vm)
+{
+	fake->n_snp_guests -= vm->is_snp;
+	fake->n_tds -= vm->is_td;
+	mrtd_fini(&vm->mrtd);
+	free(vm);
+}
+
+struct fake_vm *fake_vm_get(struct fake *fake, int vm)
+{
+	return fake_fd_get(fake, vm, FAKE_VM)->vm_state;
+}
+
+int fake_check_alive(struct fake *fake, int fd)
+{
+	ASSERT(fd >= 0 && fd < FAKE_FDS_MAX);
+	if (fake->fds[fd].kind == FAKE_VCPU)
+		fd = fake->fds[fd].vm;
+	return fd >= 0 && fake_vm_get(fake, fd)->is_dead ? -EIO : 0;
+}
+
+void fake_kill_vms(struct fake *fake)
+{
+	WITH_LOCK(&fake->lock);
+
+	for (int fd = 0; fd < FAKE_FDS_MAX; fd++) {
+		if (fake->fds[fd].kind == FAKE_VM)
+			fake->fds[fd].vm_state->is_dead = true;
+	}
+}
+
+/* kvm_vm_ioctl_enable_cap. */
+int fake_cc_enable_cap(struct fake *fake, int vm, const struct kvm_enable_cap *cap)
+{
+	struct fake_vm *state = fake_vm_get(fake, vm);
+
+	switch (cap->cap) {
+	case KVM_CAP_SPLIT_IRQCHIP:
+		if (cap->args[0] > 4096)
+			return -EINVAL;
+		if (state->has_split_irqchip || state->n_vcpus)
+			return -EEXIST;
+		state->has_split_irqchip = true;
+		return 0;
+	case KVM_CAP_EXIT_HYPERCALL:
+		return cap->args[0] & ~(UINT64_C(1) << 12) ? -EINVAL : 0;
+	case KVM_CAP_X86_APIC_BUS_CYCLES_NS:
+		if (!cap->args[0] || cap->args[0] > UINT64_MAX / (UINT32_MAX * UINT64_C(128)))
+			return -EINVAL;
+		if (!state->has_split_irqchip)
+			return -ENXIO;
+		return state->n_vcpus ? -EINVAL : 0;
+	default:
+		return 0;
+	}
+}
+
+/* kvm_vm_ioctl_create_vcpu, tdx_vcpu_create. */
+int fake_cc_check_vcpu(struct fake *fake, int vm, uint32_t id)
+{
+	const struct fake_fd *description = fake_fd_get(fake, vm, FAKE_VM);
+	const struct fake_vm *state = description->vm_state;
+	bool is_tdx = description->vm_type == KVM_X86_TDX_VM;
+	unsigned int max = is_tdx ? fake->traits.tdx.max_vcpus : 4096;
+
+	if (id >= 4096 || state->n_vcpus >= max)
+		return -EINVAL;
+	for (int fd = 0; fd < FAKE_FDS_MAX; fd++) {
+		const struct fake_fd *other = &fake->fds[fd];
+
+		if (other->kind == FAKE_VCPU && other->vm == vm && other->vcpu_id == id)
+			return -EEXIST;
+	}
+	if (is_tdx && !state->is_td)
+		return -EIO;
+	return is_tdx && !state->has_split_irqchip ? -EINVAL : 0;
+}
+
+/* kvm_check_memory_region flags (kvm_arch_has_readonly_mem), kvm_arch_prepare_memory_region. */
+int fake_cc_check_slot(struct fake *fake, int vm,
+		       const struct kvm_userspace_memory_region2 *slot)
+{
+	const struct fake_fd *description = fake_fd_get(fake, vm, FAKE_VM);
+	const struct fake_vm *state = description->vm_state;
+	gpa_t last = slot->guest_phys_addr + slot->memory_size - 1;
+
+	if (!fake_is_protected_type(description->vm_type))
+		return 0;
+	if (slot->flags & KVM_MEM_READONLY)
+		return -EINVAL;
+	/* Legal, but then the host's accesses to private pages are not KVM's business. */
+	ASSERT(!(slot->flags & KVM_MEM_GUEST_MEMFD) || fake->traits.in_place ||
+	       !fake_fd_get(fake, (int)slot->guest_memfd, FAKE_GUEST_MEMFD)->mappable);
+	/* kvm_is_gfn_alias. */
+	return state->is_td && (last >> (state->tdx.gpa_bits - 1)) & 1 ? -EINVAL : 0;
+}
+
+static struct kvm_segment reset_segment(uint8_t type, bool is_system)
+{
+	return (struct kvm_segment){
+		.limit = 0xffff, .type = type, .present = 1, .s = !is_system};
+}
+
+/* init_vmcb and kvm_vcpu_reset, seen through svm_get_segment. */
+static void reset_registers(struct fake_vcpu *vcpu, uint32_t id)
+{
+	struct kvm_segment data = reset_segment(3, false), code = reset_segment(10, false);
+
+	code.selector = 0xf000;
+	code.base = 0xffff0000;
+	vcpu->regs = (struct kvm_regs){.rip = 0xfff0, .rflags = 2, .rdx = 0x600};
+	vcpu->sregs = (struct kvm_sregs){
+		.cs = code,
+		.ds = data,
+		.es = data,
+		.fs = data,
+		.gs = data,
+		.ss = data,
+		.ldt = reset_segment(2, true),
+		.tr = reset_segment(3, true),
+		.gdt.limit = 0xffff,
+		.idt.limit = 0xffff,
+		.cr0 = 0x60000010,
+		.apic_base = 0xfee00800 | (id ? 0 : 0x100),
+	};
+}
+
+struct fake_vcpu *fake_vcpu_new(struct fake *fake, int vm, uint32_t id)
+{
+	const struct fake_fd *description = fake_fd_get(fake, vm, FAKE_VM);
+	struct fake_vcpu *vcpu = calloc(1, sizeof(*vcpu));
+
+	ASSERT(vcpu);
+	reset_registers(vcpu, id);
+	vcpu->index = description->vm_state->n_vcpus++;
+	/* tdx_vcpu_create: KVM gives no TD the attribute DEBUG. */
+	vcpu->is_protected = description->vm_type == KVM_X86_TDX_VM;
+	return vcpu;
+}
+
+struct fake_vcpu *fake_vm_find_vcpu(struct fake *fake, int vm, unsigned int index)
+{
+	for (int fd = 0; fd < FAKE_FDS_MAX; fd++) {
+		const struct fake_fd *description = &fake->fds[fd];
+
+		if (description->kind == FAKE_VCPU && description->vm == vm &&
+		    description->vcpu_state->index == index)
+			return description->vcpu_state;
+	}
+	return NULL;
+}
+
+void fake_judge_idle(struct fake *fake, int vm)
+{
+	for (int fd = 0; fd < FAKE_FDS_MAX; fd++) {
+		const struct fake_fd *description = &fake->fds[fd];
+
+		ASSERT(description->kind != FAKE_VCPU || description->vm != vm ||
+		       !description->vcpu_state->is_running);
+	}
+}
+
+/* --- Verbs of both --- */
+
+/* __kvm_x86_dev_get_attr, sev_dev_get_attr. */
+static int fake_get_attr(struct host *host, uint32_t group, uint64_t attribute,
+			 uint64_t *ret_value)
+{
+	struct fake *fake = fake_of(host);
+	WITH_LOCK(&fake->lock);
+
+	if (group == 0 && attribute == KVM_X86_XCOMP_GUEST_SUPP)
+		*ret_value = fake->traits.tdx.xfam;
+	else if (group != KVM_X86_GRP_SEV || !fake->traits.has_snp)
+		return -ENXIO;
+	else if (attribute == KVM_X86_SEV_VMSA_FEATURES)
+		*ret_value = fake->traits.snp.vmsa_features;
+	else if (attribute == KVM_X86_SNP_POLICY_BITS)
+		*ret_value = fake->traits.snp.policy_bits;
+	else if (attribute == KVM_X86_SEV_SNP_REQ_CERTS && !fake->traits.snp.no_req_certs)
+		*ret_value = 1;
+	else
+		return -ENXIO;
+	return 0;
+}
+
+/* kvm_arch_vm_ioctl, KVM_SET_TSC_KHZ. A TD counts in steps of 25 MHz, and KVM rounds down. */
+static int fake_vm_set_tsc_khz(struct host *host, int vm, unsigned int khz)
+{
+	struct fake *fake = fake_of(host);
+	WITH_LOCK(&fake->lock);
+	const struct fake_fd *description = fake_fd_get(fake, vm, FAKE_VM);
+	int ret = fake_check_alive(fake, vm);
+
+	if (ret)
+		return ret;
+	if (description->vm_state->n_vcpus)
+		return -EINVAL;
+	ASSERT(description->vm_type != KVM_X86_TDX_VM || khz % 25000 == 0);
+	description->vm_state->tsc_khz = khz ? khz : fake->traits.tsc_khz;
+	return 0;
+}
+
+/* kvm_arch_vcpu_pre_fault_memory of one page. */
+static int prefault_page(struct fake *fake, int vm, gpa_t gpa)
+{
+	const struct fake_fd *description = fake_fd_get(fake, vm, FAKE_VM);
+	const struct fake_vm *state = description->vm_state;
+	uint64_t offset;
+	int fd;
+
+	if (fake_is_protected_type(description->vm_type) && !state->is_launched)
+		return -EOPNOTSUPP;
+	if (state->is_td && (gpa >> (state->tdx.gpa_bits - 1)) & 1)
+		return -EINVAL;
+	if (!fake_slot_find(fake, gpa))
+		return -ENOENT;
+	if (fake_page_is_private(fake, gpa)) {
+		if (fake_page_find(fake, gpa, &fd, &offset))
+			return -EFAULT;
+		fake_cc_touch(fake, fd, offset);
+	}
+	return 0;
+}
+
+/* kvm_vcpu_pre_fault_memory. */
+static int fake_vcpu_prefault(struct host *host, int vcpu, struct range *gpa)
+{
+	struct fake *fake = fake_of(host);
+	WITH_LOCK(&fake->lock);
+	int vm = fake_fd_get(fake, vcpu, FAKE_VCPU)->vm;
+	int ret = fake_check_alive(fake, vcpu);
+	gpa_t start = gpa->start;
+	unsigned int n = 0;
+
+	if (ret)
+		return ret;
+	if (gpa->start >= gpa->end || !is_aligned(gpa->start | gpa->end, GRANULE_BYTES))
+		return -EINVAL;
+	while (!ret && gpa->start < gpa->end) {
+		if (fake->traits.pages_per_call && n++ == fake->traits.pages_per_call)
+			break;
+		ret = prefault_page(fake, vm, gpa->start);
+		if (!ret)
+			gpa->start += GRANULE_BYTES;
+	}
+	return gpa->start == start ? ret : 0;
+}
+
+int fake_sev_open(struct host *host)
+{
+	struct fake *fake = fake_of(host);
+	WITH_LOCK(&fake->lock);
+
+	if (!fake->traits.has_snp || fake->traits.snp.no_device)
+		return -ENOENT;
+	return fake_fd_add(fake, eventfd(0, EFD_CLOEXEC), &(struct fake_fd){.kind = FAKE_SEV});
+}
+
+const struct host_cc_ops fake_cc_ops = {
+	.get_attr = fake_get_attr,
+	.vm_set_tsc_khz = fake_vm_set_tsc_khz,
+	.vcpu_prefault = fake_vcpu_prefault,
+	.sev_open = fake_sev_open,
+	.snp_init = fake_snp_init,
+	.snp_enable_certs = fake_snp_enable_certs,
+	.snp_launch_start = fake_snp_launch_start,
+	.snp_launch_update = fake_snp_launch_update,
+	.snp_launch_finish = fake_snp_launch_finish,
+	.tdx_get_capabilities = fake_tdx_get_capabilities,
+	.tdx_init_vm = fake_tdx_init_vm,
+	.tdx_init_vcpu = fake_tdx_init_vcpu,
+	.tdx_get_cpuid = fake_tdx_get_cpuid,
+	.tdx_init_mem_region = fake_tdx_init_mem_region,
+	.tdx_finalize_vm = fake_tdx_finalize_vm,
+};
