@@ -36,8 +36,11 @@ FLAGS.fuzz := -O1 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-reco
 ifeq ($(FLAGS.$(VARIANT)),)
 $(error unknown VARIANT '$(VARIANT)'; one of debug release asan tsan cov fuzz)
 endif
+# The boot stub is the same in all variants.
+STUB_CC := $(CC)
 ifeq ($(VARIANT),fuzz)
 CC := clang
+STUB_CC := gcc
 endif
 
 # Kernel headers newer than the system's, put there by tests/lab/fetch uapi.
@@ -54,7 +57,8 @@ override LDFLAGS += -fsanitize=address,undefined
 endif
 LDLIBS := $(shell $(PKG_CONFIG) --libs $(PACKAGES) 2>/dev/null) -lfdt -linih
 
-SRC := $(filter-out vmm/main.c,$(wildcard vmm/*.c memory/*.c devices/*.c boot/*.c))
+SRC := $(filter-out vmm/main.c,$(wildcard vmm/*.c memory/*.c devices/*.c boot/*.c) \
+	boot/stub/work.c)
 FAKE_SRC := $(wildcard tests/fake/*.c)
 UNIT_SRC := $(wildcard tests/unit/test_*.c)
 FAULT_SRC := $(wildcard tests/fault/fault_*.c)
@@ -63,7 +67,7 @@ CONFORMANCE_PARTS := tests/lab/bench.c tests/lab/desk.c tests/lab/device_file.c 
 	tests/lab/subject.c
 FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
 BENCH_SRC := $(wildcard tests/bench/bench_*.c)
-HEADERS := $(wildcard vmm/*.h memory/*.h devices/*.h boot/*.h tests/fake/*.h)
+HEADERS := $(wildcard vmm/*.h memory/*.h devices/*.h boot/*.h boot/stub/*.h tests/fake/*.h)
 
 UNIT := $(UNIT_SRC:tests/unit/%.c=$O/unit/%)
 FAULT := $(FAULT_SRC:tests/fault/%.c=$O/fault/%)
@@ -80,8 +84,34 @@ all: $O/alcove
 $O/alcove: $O/vmm/main.o $O/libalcove.a
 	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
-$O/libalcove.a: $(SRC:%.c=$O/%.o)
+$O/libalcove.a: $(SRC:%.c=$O/%.o) $O/boot/stub_image.o
 	rm -f $@ && $(AR) rcs $@ $^
+
+# The boot stub of confidential guests: freestanding, at a fixed place, made into an object that
+# holds its bytes. boot/stub/inspect refuses what it must not have.
+STUB_FLAGS := -std=gnu17 -Os -ffreestanding -fpie -fvisibility=hidden -fno-stack-protector \
+	-fno-asynchronous-unwind-tables -fno-jump-tables -fno-builtin -mno-red-zone \
+	-mgeneral-regs-only -fcf-protection=none -fstack-usage -I. $(WARN) -Werror \
+	-Wno-int-to-pointer-cast
+STUB_OBJ := $(patsubst boot/stub/%,$O/stub/%.o,$(wildcard boot/stub/*.[cS]))
+
+$O/stub/%.o: boot/stub/% boot/stub.h $(wildcard boot/stub/*.h) Makefile
+	@mkdir -p $(@D)
+	$(STUB_CC) $(STUB_FLAGS) -c -o $@ $<
+
+$O/stub/stub.elf: $(STUB_OBJ) boot/stub/stub.lds boot/stub/inspect
+	$(STUB_CC) -E -P -I. -x assembler-with-cpp boot/stub/stub.lds -o $O/stub/stub.lds
+	$(STUB_CC) -nostdlib -static -no-pie -Wl,--build-id=none -Wl,-T,$O/stub/stub.lds \
+		-o $@.new $(STUB_OBJ)
+	boot/stub/inspect $@.new $O/stub
+	mv $@.new $@
+
+$O/stub/stub.bin: $O/stub/stub.elf
+	objcopy -O binary -j .image $< $@
+
+$O/boot/stub_image.o: boot/stub_image.S $O/stub/stub.bin
+	@mkdir -p $(@D)
+	$(CC) -I$O/stub -c -o $@ $<
 
 $O/libfake.a: $(FAKE_SRC:%.c=$O/%.o)
 	rm -f $@ && $(AR) rcs $@ $^

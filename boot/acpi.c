@@ -13,6 +13,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "boot/stub.h"
 #include "vmm/err.h"
 #include "vmm/platform.h"
 
@@ -120,8 +121,20 @@ struct acpi_madt_ioapic {
 	uint32_t gsi_base;
 } __attribute__((packed));
 
+/* Multiprocessor Wakeup Structure, 5.2.12.19 */
+struct acpi_madt_wakeup {
+	uint8_t type;
+	uint8_t size_bytes;
+	uint16_t version; /* of the mailbox; 0 */
+	uint32_t reserved;
+	uint64_t mailbox_gpa;
+} __attribute__((packed));
+
+static_assert(sizeof(struct acpi_madt_wakeup) == 16, "ACPI 6.5, table 5.43");
+
 #define MADT_LAPIC	   0
 #define MADT_IOAPIC	   1
+#define MADT_WAKEUP	   16
 #define MADT_LAPIC_ENABLED 1
 
 /* 0xff is the broadcast address of an xAPIC; beyond it entries of type 9 would be needed. */
@@ -237,7 +250,19 @@ static gpa_t put_fadt(struct tables *tables, gpa_t dsdt_gpa)
 	return table_end(tables, table_begin(tables, &fadt, sizeof(fadt)));
 }
 
-static gpa_t put_madt(struct tables *tables, unsigned int n_vcpus)
+/* Processors of a TD wait in the stub. */
+static void put_wakeup(struct tables *tables)
+{
+	const struct acpi_madt_wakeup wakeup = {
+		.type = MADT_WAKEUP,
+		.size_bytes = sizeof(wakeup),
+		.mailbox_gpa = STUB_MAILBOX_GPA,
+	};
+
+	aml_put_bytes(&tables->out, &wakeup, sizeof(wakeup));
+}
+
+static gpa_t put_madt(struct tables *tables, const struct boot_machine *machine)
 {
 	const struct acpi_madt madt = {
 		.header = header_of("APIC", 6),
@@ -251,7 +276,7 @@ static gpa_t put_madt(struct tables *tables, unsigned int n_vcpus)
 	};
 	size_t start = table_begin(tables, &madt, sizeof(madt));
 
-	for (unsigned int i = 0; i < n_vcpus; i++) {
+	for (unsigned int i = 0; i < machine->n_vcpus; i++) {
 		const struct acpi_madt_lapic lapic = {
 			.type = MADT_LAPIC,
 			.size_bytes = sizeof(lapic),
@@ -263,6 +288,8 @@ static gpa_t put_madt(struct tables *tables, unsigned int n_vcpus)
 		aml_put_bytes(&tables->out, &lapic, sizeof(lapic));
 	}
 	aml_put_bytes(&tables->out, &ioapic, sizeof(ioapic));
+	if (machine->guard == BOOT_GUARD_TDX)
+		put_wakeup(tables);
 	return table_end(tables, start);
 }
 
@@ -298,7 +325,7 @@ size_t acpi_tables_init(void *ret_tables, size_t room_bytes, gpa_t gpa,
 	aml_put_bytes(&tables.out, &rsdp, sizeof(rsdp));
 
 	entries[0] = put_fadt(&tables, put_dsdt(&tables, machine));
-	entries[1] = put_madt(&tables, machine->n_vcpus);
+	entries[1] = put_madt(&tables, machine);
 	entries[2] = put_mcfg(&tables, machine->layout);
 	start = table_begin(&tables, &xsdt_header, sizeof(xsdt_header));
 	aml_put_bytes(&tables.out, entries, sizeof(entries));

@@ -37,7 +37,7 @@ struct boot_machine {
 	const struct layout *layout;
 	unsigned int n_vcpus; /* 1 .. PLATFORM_VCPUS_MAX; APIC IDs count from 0 */
 	enum boot_hw hw;
-	enum boot_guard guard;
+	enum boot_guard guard; /* not NONE: the layout has BOOT_STUB_BYTES for firmware */
 	unsigned int c_bit; /* SNP: the bit of a page-table entry that makes a page private */
 };
 
@@ -80,8 +80,9 @@ struct boot_entry {
 	gpa_t rbx; /* PVH32: struct hvm_start_info; else 0 */
 	gpa_t cr3; /* LONG64: page tables that map all of low RAM 1:1; else 0 */
 	gpa_t gdt; /* BOOT_GDT_BYTES of descriptors: null, null, code of that mode, data */
-	uint32_t ap_start;     /* RESET: real-mode address of the others; 0: as the first */
-	uint64_t tdx_value;    /* what each processor of a TD finds in RCX and R8 */
+	gpa_t other_rip;    /* LONG64: where the others start, in the same state; 0: in reset */
+	uint32_t ap_start;  /* RESET: real-mode address of the others; 0: as the first */
+	uint64_t tdx_value; /* what each processor of a TD finds in RCX and R8 */
 	struct boot_vcpu vcpu; /* VCPU */
 };
 
@@ -96,10 +97,12 @@ enum {
  * Load kernel, initrd, command line, boot parameters and tables into guest memory; boot/place.h
  * says where.
  *
- * A device tree needs a bzImage: PVH has no way to hand it over.
- * @launch: gets the pages that were written; NULL: nobody wants to know.
+ * A device tree needs a bzImage: PVH has no way to hand it over. So does a guest with a guard,
+ * which gets the boot stub (boot/stub.h), too, and starts there.
+ * @launch: gets the pages that were written; NULL: nobody wants to know (no guard).
  * Returns 0; -ENOENT and what else open says; -ENOEXEC (no kernel we know, or malformed);
- * -EINVAL (no regular file, command line too long for this kernel, ELF with device tree);
+ * -EINVAL (no regular file, command line too long for this kernel, ELF with device tree or
+ * guard);
  * -ENOSPC (does not fit RAM below 4 GiB); -ENOMEM; -errno, with @err naming file, cause and
  * cure. Guest memory is partly written on error.
  */

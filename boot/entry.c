@@ -66,7 +66,9 @@ static void sregs_init(struct kvm_sregs *ret_sregs, const struct boot_entry *ent
 void boot_entry_get_vcpu(const struct boot_entry *entry, bool is_first, uint32_t signature,
 			 struct boot_vcpu *ret_vcpu)
 {
-	if (!is_first || entry->mode == BOOT_MODE_RESET) {
+	bool is_reset = entry->mode == BOOT_MODE_RESET || (!is_first && !entry->other_rip);
+
+	if (is_reset) {
 		snp_vcpu_reset(ret_vcpu,
 			       !is_first && entry->ap_start ? entry->ap_start : SNP_RESET_ENTRY,
 			       signature);
@@ -77,7 +79,7 @@ void boot_entry_get_vcpu(const struct boot_entry *entry, bool is_first, uint32_t
 		return;
 	}
 	*ret_vcpu = (struct boot_vcpu){
-		.regs = {.rip = entry->rip,
+		.regs = {.rip = is_first ? entry->rip : entry->other_rip,
 			 .rsi = entry->rsi,
 			 .rbx = entry->rbx,
 			 .rflags = RFLAGS_FIXED},

@@ -10,6 +10,7 @@
  *
  * Sources: Linux arch/x86/kernel/devicetree.c, drivers/of/address.c,
  * Documentation/devicetree/bindings (x86/ce4100.txt, serial/8250.yaml,
+ * reserved-memory/intel,wakeup-mailbox.yaml,
  * power/reset/syscon-poweroff.yaml, syscon-reboot.yaml, misc/pvpanic-mmio.txt); Devicetree
  * Specification 0.4.
  */
@@ -20,6 +21,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "boot/stub.h"
 #include "vmm/err.h"
 #include "vmm/platform.h"
 
@@ -121,6 +123,23 @@ static void put_memory(struct writer *writer, const struct layout *layout)
 		put_reg(writer, layout->ram[i].start, range_size(layout->ram[i]));
 		node_end(writer);
 	}
+}
+
+/*
+ * Where processors of a TD wait. Linux uses it when ACPI is off, and only with
+ * CONFIG_ACPI_MADT_WAKEUP.
+ */
+static void put_mailbox(struct writer *writer)
+{
+	node_begin(writer, "reserved-memory");
+	PUT_CELLS(writer, "#address-cells", 2);
+	PUT_CELLS(writer, "#size-cells", 2);
+	put_flag(writer, "ranges");
+	node_begin_at(writer, "wakeup-mailbox", STUB_MAILBOX_GPA);
+	put_string(writer, "compatible", "intel,wakeup-mailbox");
+	put_reg(writer, STUB_MAILBOX_GPA, GRANULE_BYTES);
+	node_end(writer);
+	node_end(writer);
 }
 
 static void put_interrupt_controllers(struct writer *writer)
@@ -231,6 +250,8 @@ size_t fdt_init(void *ret_fdt, size_t room_bytes, const struct boot_machine *mac
 	node_end(&writer);
 	put_cpus(&writer, machine->n_vcpus);
 	put_memory(&writer, machine->layout);
+	if (machine->guard == BOOT_GUARD_TDX)
+		put_mailbox(&writer);
 	put_soc(&writer);
 	put_power_user(&writer, "poweroff", PLATFORM_POWER_SLEEP_CONTROL,
 		       PLATFORM_POWER_SLP_TYP_S5 << 2 | PLATFORM_POWER_SLP_EN);

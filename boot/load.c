@@ -17,6 +17,7 @@
 #include "boot/params.h"
 #include "boot/place.h"
 #include "boot/pvh.h"
+#include "boot/stub_load.h"
 #include "vmm/cleanup.h"
 #include "vmm/err.h"
 
@@ -74,6 +75,12 @@ static int kernel_check(struct loader *loader)
 	size_t length = strlen(loader->source->cmdline);
 	uint64_t max_bytes = kernel->cmdline_max_bytes;
 
+	if (kernel->mode == BOOT_MODE_PVH32 && loader->machine->guard != BOOT_GUARD_NONE)
+		return err_set(loader->err, -EINVAL,
+			       "kernel '%s': an ELF kernel cannot be entered by the boot stub "
+			       "of SNP and "
+			       "TDX guests; give the bzImage",
+			       loader->source->kernel_path);
 	if (kernel->mode == BOOT_MODE_PVH32 && loader->machine->hw == BOOT_HW_FDT)
 		return err_set(
 			loader->err, -EINVAL,
@@ -199,6 +206,22 @@ static int hw_write(struct loader *loader)
 	return loader_write(loader, "hardware description", PLACE_HW_GPA, bytes, size_bytes);
 }
 
+/* Before the device tree in the list of setup_data, if there is one. */
+static int cc_blob_write(struct loader *loader)
+{
+	struct cc_blob blob;
+	int ret;
+
+	if (loader->machine->guard != BOOT_GUARD_SNP)
+		return 0;
+	ret = loader_place(loader, "SNP setup data", PLACE_CC_BLOB_GPA, sizeof(blob));
+	if (ret)
+		return ret;
+	cc_blob_init(&blob, PLACE_CC_BLOB_GPA, loader->pointers.setup_data);
+	loader->pointers.setup_data = PLACE_CC_BLOB_GPA;
+	return loader_write(loader, "SNP setup data", PLACE_CC_BLOB_GPA, &blob, sizeof(blob));
+}
+
 static int gdt_write(struct loader *loader)
 {
 	uint8_t gdt[BOOT_GDT_BYTES];
@@ -231,6 +254,16 @@ static int page_tables_write(struct loader *loader)
 	page_tables_init(tables, PLACE_PAGE_TABLES_GPA);
 	return loader_write(loader, "page tables", PLACE_PAGE_TABLES_GPA, tables,
 			    sizeof(tables));
+}
+
+/* With a guard it is the stub that has these, where the kernel does not overwrite them. */
+static int entry_state_write(struct loader *loader)
+{
+	int ret = gdt_write(loader);
+
+	if (!ret && loader->kernel.mode == BOOT_MODE_LONG64)
+		ret = page_tables_write(loader);
+	return ret;
 }
 
 static int params_write(struct loader *loader)
@@ -302,16 +335,16 @@ int boot_load(struct guest_memory *memory, const struct boot_machine *machine,
 		ret = kernel_parse(&file, &loader.kernel, err);
 	if (!ret)
 		ret = kernel_check(&loader);
-	if (!ret)
-		ret = gdt_write(&loader);
+	if (!ret && machine->guard == BOOT_GUARD_NONE)
+		ret = entry_state_write(&loader);
 	if (!ret)
 		ret = reset_code_write(&loader);
-	if (!ret && loader.kernel.mode == BOOT_MODE_LONG64)
-		ret = page_tables_write(&loader);
 	if (!ret)
 		ret = cmdline_write(&loader);
 	if (!ret)
 		ret = hw_write(&loader);
+	if (!ret)
+		ret = cc_blob_write(&loader);
 	if (!ret)
 		ret = kernel_place(&loader);
 	if (!ret)
@@ -320,9 +353,13 @@ int boot_load(struct guest_memory *memory, const struct boot_machine *machine,
 		ret = params_write(&loader);
 	if (!ret)
 		ret = kernel_load(&loader, &file);
-	if (!ret && launch)
+	if (ret)
+		return ret;
+	if (launch)
 		launch_sort(launch);
-	if (!ret)
-		*ret_entry = loader_get_entry(&loader);
-	return ret;
+	*ret_entry = loader_get_entry(&loader);
+	if (machine->guard == BOOT_GUARD_NONE)
+		return 0;
+	ASSERT(launch);
+	return stub_load(memory, machine, ret_entry, launch, err);
 }

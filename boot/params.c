@@ -10,10 +10,12 @@
 #include <string.h>
 
 #include "boot/place.h"
+#include "boot/stub.h"
 #include "vmm/err.h"
 #include "vmm/platform.h"
 
-#define SETUP_LOADER_UNDEFINED 0xff /* boot.rst, type_of_loader: no identifier assigned */
+#define CC_BLOB_MAGIC	       0x45444d41 /* "AMDE" */
+#define SETUP_LOADER_UNDEFINED 0xff	  /* boot.rst, type_of_loader: no identifier assigned */
 
 #define PTE_PRESENT	       (UINT64_C(1) << 0)
 #define PTE_WRITABLE	       (UINT64_C(1) << 1)
@@ -40,16 +42,19 @@ static void map_add(struct memory_map *map, uint64_t start, uint64_t end, enum m
 
 void memory_map_init(struct memory_map *ret_map, const struct layout *layout)
 {
+	gpa_t tables = range_is_empty(layout->firmware) ? PLACE_HIGH_RAM_GPA : PLACE_HW_GPA;
+
 	ASSERT(layout->n_ram > 0 && layout->ram[0].end > PLACE_HIGH_RAM_GPA);
 
 	*ret_map = (struct memory_map){0};
 	map_add(ret_map, 0, PLACE_LOW_RAM_END, MEMORY_TYPE_RAM);
-	map_add(ret_map, PLACE_LOW_RAM_END, PLACE_HIGH_RAM_GPA, MEMORY_TYPE_RESERVED);
+	map_add(ret_map, PLACE_LOW_RAM_END, tables, MEMORY_TYPE_RESERVED);
+	if (tables < PLACE_HIGH_RAM_GPA)
+		map_add(ret_map, tables, PLACE_HIGH_RAM_GPA, MEMORY_TYPE_ACPI);
 	map_add(ret_map, PLACE_HIGH_RAM_GPA, layout->ram[0].end, MEMORY_TYPE_RAM);
 	map_add(ret_map, layout->ecam.start, layout->ecam.end, MEMORY_TYPE_RESERVED);
 	map_add(ret_map, PLATFORM_KVM_IDMAP_GPA, PLATFORM_KVM_TSS_GPA + 3 * GRANULE_BYTES,
 		MEMORY_TYPE_RESERVED);
-	/* Not "reserved": confidential guests map that as shared with the host. */
 	if (!range_is_empty(layout->firmware))
 		map_add(ret_map, layout->firmware.start, layout->firmware.end,
 			MEMORY_TYPE_ACPI_NVS);
@@ -110,6 +115,26 @@ void reset_code_init(uint8_t ret_code[RESET_CODE_BYTES])
 	/* clang-format on */
 
 	memcpy(ret_code, code, sizeof(code));
+}
+
+void cc_blob_init(struct cc_blob *ret_blob, gpa_t gpa, gpa_t next)
+{
+	static_assert(offsetof(struct cc_blob, blob_gpa) == sizeof(struct setup_data),
+		      "boot.rst");
+	static_assert(offsetof(struct cc_blob, magic) % 8 == 0, "the blob is aligned");
+	static_assert(sizeof(struct cc_blob) - offsetof(struct cc_blob, magic) == 40, "sev.h");
+
+	*ret_blob = (struct cc_blob){
+		.next = next,
+		.type = SETUP_CC_BLOB,
+		.bytes = sizeof(ret_blob->blob_gpa),
+		.blob_gpa = (uint32_t)(gpa + offsetof(struct cc_blob, magic)),
+		.magic = CC_BLOB_MAGIC,
+		.secrets_gpa = STUB_SECRETS_GPA,
+		.secrets_bytes = GRANULE_BYTES,
+		.cpuid_gpa = STUB_CPUID_GPA,
+		.cpuid_bytes = GRANULE_BYTES,
+	};
 }
 
 void page_tables_init(uint64_t ret_tables[PAGE_TABLES_N][PAGE_TABLE_ENTRIES], gpa_t gpa)

@@ -9,7 +9,7 @@
 #include "boot/boot.h"
 
 enum {
-	MEMORY_MAP_MAX = 8,
+	MEMORY_MAP_MAX = 12,
 	PAGE_TABLE_ENTRIES = 512,
 	PAGE_TABLES_N = 6, /* one of level 4, one of level 3, four of level 2 */
 };
@@ -18,6 +18,7 @@ enum {
 enum memory_type {
 	MEMORY_TYPE_RAM = 1,
 	MEMORY_TYPE_RESERVED = 2,
+	MEMORY_TYPE_ACPI = 3,
 	MEMORY_TYPE_ACPI_NVS = 4,
 };
 
@@ -31,7 +32,11 @@ struct memory_map {
 	unsigned int n_entries;
 };
 
-/* The guest's view of its physical memory; ascending and disjoint. */
+/*
+ * The guest's view of its physical memory; ascending and disjoint. When there is firmware, the
+ * guest may be a confidential one, which maps what is reserved as shared with the host: then
+ * what holds tables is ACPI memory.
+ */
 void memory_map_init(struct memory_map *ret_map, const struct layout *layout);
 
 /* Where the things lie that parameters point to; zero stands for none. */
@@ -62,6 +67,33 @@ enum { RESET_CODE_BYTES = 16 };
  * arch/x86/kernel/reboot.c).
  */
 void reset_code_init(uint8_t ret_code[RESET_CODE_BYTES]);
+
+/*
+ * SETUP_CC_BLOB, and what it points to: where an SNP guest finds its SECRETS and CPUID pages.
+ *
+ * Source: Linux arch/x86/include/asm/sev.h, struct cc_blob_sev_info; arch/x86/boot/startup/
+ * sev-shared.c, struct cc_setup_data.
+ */
+struct cc_blob {
+	/* struct setup_data */
+	uint64_t next;
+	uint32_t type;
+	uint32_t bytes;
+	uint32_t blob_gpa; /* of what follows the padding */
+	uint32_t padding[1];
+	uint32_t magic;
+	uint16_t version;
+	uint16_t reserved;
+	uint64_t secrets_gpa;
+	uint32_t secrets_bytes;
+	uint32_t reserved1;
+	uint64_t cpuid_gpa;
+	uint32_t cpuid_bytes;
+	uint32_t reserved2;
+} __attribute__((packed));
+
+/* To lie at @gpa; @next: setup_data behind it, or 0. */
+void cc_blob_init(struct cc_blob *ret_blob, gpa_t gpa, gpa_t next);
 
 /* Page tables, to lie at @gpa, that map the first 4 GiB 1:1 with pages of 2 MiB. */
 void page_tables_init(uint64_t ret_tables[PAGE_TABLES_N][PAGE_TABLE_ENTRIES], gpa_t gpa);

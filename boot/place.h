@@ -8,7 +8,8 @@
  *   0x08000 .. 0x09000   boot parameters (64-bit entry), or PVH start info and what it points
  * to 0x10000 .. 0x20000   command line 0xa0000 .. 0x100000  no RAM for the guest (memory map);
  * within it 0xe0000 .. 0x100000  hardware description: ACPI tables, or setup_data with the
- * device tree 1 MiB ..             kernel, where it asks to be
+ * device tree; 0xff000 setup_data of SNP guests, 0xffff0 reset code
+ *   1 MiB ..             kernel, where it asks to be
  *   .. top of low RAM    initrd, as high as the kernel allows
  *
  * Linux takes the memory for starting processors from what is left below 640 KiB.
@@ -30,6 +31,7 @@ struct layout;
 #define PLACE_CMDLINE_BYTES   UINT64_C(0x10000)
 #define PLACE_HW_GPA	      UINT64_C(0xe0000)
 #define PLACE_HW_BYTES	      UINT64_C(0x1f000)
+#define PLACE_CC_BLOB_GPA     UINT64_C(0xff000)
 #define PLACE_RESET_GPA	      UINT64_C(0xffff0)
 /* Where the legacy hole starts and ends. */
 #define PLACE_LOW_RAM_END  UINT64_C(0xa0000)

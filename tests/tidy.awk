@@ -53,7 +53,7 @@ function columns_of(line,    i, n)
 	return n
 }
 
-function check_include(line,    header, target)
+function check_include(line,    header, target, room)
 {
 	if (line !~ /^[ \t]*#[ \t]*include[ \t]*"/)
 		return
@@ -66,7 +66,10 @@ function check_include(line,    header, target)
 	}
 	target = header
 	sub(/\/[^\/]*$/, "", target)
-	if (target == folder || folder ~ /^tests/ || header == target "/" target ".h")
+	room = folder
+	sub(/\/stub$/, "", room) # boot/stub is a part of boot
+	sub(/\/stub$/, "", target)
+	if (target == room || folder ~ /^tests/ || header == target "/" target ".h")
 		return
 	if (header == "devices/assigned.h" || header == "boot/launch.h")
 		return
