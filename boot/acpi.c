@@ -346,6 +346,6 @@ size_t acpi_madt_init(void *ret_madt, size_t room_bytes, const struct boot_machi
 	ASSERT(machine->n_vcpus > 0);
 	ASSERT(machine->n_vcpus <= PLATFORM_VCPUS_MAX);
 	aml_init(&tables.out, ret_madt, room_bytes);
-	put_madt(&tables, machine->n_vcpus);
+	put_madt(&tables, machine);
 	return tables.out.is_full ? 0 : tables.out.used_bytes;
 }
