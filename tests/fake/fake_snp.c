@@ -98,7 +98,7 @@ static uint32_t firmware_update(struct fake *fake, struct fake_vm *vm, uint8_t t
 static uint32_t firmware_update_vmsa(struct fake *fake, struct fake_vm *vm,
 				     const struct fake_vcpu *vcpu)
 {
-	const struct snp_vcpu registers = {.regs = vcpu->regs, .sregs = vcpu->sregs};
+	const struct boot_vcpu registers = {.regs = vcpu->regs, .sregs = vcpu->sregs};
 	uint32_t status = command(fake);
 	uint8_t page[GRANULE_BYTES];
 	int ret;
