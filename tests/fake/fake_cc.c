@@ -192,8 +192,8 @@ static void reset_registers(struct fake_vcpu *vcpu, uint32_t id)
 
 	code.selector = 0xf000;
 	code.base = 0xffff0000;
-	vcpu->regs = (struct kvm_regs){.rip = 0xfff0, .rflags = 2, .rdx = 0x600};
-	vcpu->sregs = (struct kvm_sregs){
+	vcpu->registers.regs = (struct kvm_regs){.rip = 0xfff0, .rflags = 2, .rdx = 0x600};
+	vcpu->registers.sregs = (struct kvm_sregs){
 		.cs = code,
 		.ds = data,
 		.es = data,
@@ -207,6 +207,8 @@ static void reset_registers(struct fake_vcpu *vcpu, uint32_t id)
 		.cr0 = 0x60000010,
 		.apic_base = 0xfee00800 | (id ? 0 : 0x100),
 	};
+	vcpu->registers.has_state = true;
+	snp_state_reset(&vcpu->registers.state);
 }
 
 struct fake_vcpu *fake_vcpu_new(struct fake *fake, int vm, uint32_t id)

@@ -6,6 +6,7 @@
 
 #include "boot/measure_snp.h"
 #include "boot/measure_tdx.h"
+#include "boot/vmsa.h"
 #include "tests/fake/fake_state.h"
 #include "vmm/host_cc.h"
 
@@ -29,11 +30,10 @@ struct fake_vm {
 };
 
 struct fake_vcpu {
-	unsigned int index; /* in order of creation */
-	struct kvm_regs regs;
-	struct kvm_sregs sregs;
-	bool has_x2apic; /* in its CPUID */
-	bool has_c_bit;	 /* CPUID 0x8000001f */
+	unsigned int index;	    /* in order of creation */
+	struct boot_vcpu registers; /* always with state; sregs are whole */
+	bool has_x2apic;	    /* in its CPUID */
+	bool has_c_bit;		    /* CPUID 0x8000001f */
 	/* kvm_vcpu.arch.guest_state_protected. */
 	bool is_protected;
 	bool is_running;

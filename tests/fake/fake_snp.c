@@ -98,7 +98,6 @@ static uint32_t firmware_update(struct fake *fake, struct fake_vm *vm, uint8_t t
 static uint32_t firmware_update_vmsa(struct fake *fake, struct fake_vm *vm,
 				     const struct fake_vcpu *vcpu)
 {
-	const struct boot_vcpu registers = {.regs = vcpu->regs, .sregs = vcpu->sregs};
 	uint32_t status = command(fake);
 	uint8_t page[GRANULE_BYTES];
 	int ret;
@@ -107,7 +106,7 @@ static uint32_t firmware_update_vmsa(struct fake *fake, struct fake_vm *vm,
 		return status;
 	if (vm->is_launched)
 		return SEV_RET_INVALID_GUEST_STATE;
-	vmsa_init(page, &registers, vm->snp.vmsa_features);
+	vmsa_init(page, &vcpu->registers, vm->snp.vmsa_features);
 	ret = snp_digest_page(&vm->digest, SNP_PAGE_VMSA, VMSA_GPA, page);
 	ASSERT(!ret);
 	return SEV_RET_SUCCESS;

@@ -168,7 +168,7 @@ int fake_vcpu_get_regs(struct host *host, int vcpu, struct kvm_regs *ret_regs)
 	int ret = begin_registers(fake, vcpu, &state);
 
 	if (!ret)
-		*ret_regs = state->regs;
+		*ret_regs = state->registers.regs;
 	return ret;
 }
 
@@ -180,7 +180,7 @@ int fake_vcpu_set_regs(struct host *host, int vcpu, const struct kvm_regs *regs)
 	int ret = begin_registers(fake, vcpu, &state);
 
 	if (!ret)
-		state->regs = *regs;
+		state->registers.regs = *regs;
 	return ret;
 }
 
@@ -192,7 +192,7 @@ int fake_vcpu_get_sregs(struct host *host, int vcpu, struct kvm_sregs *ret_sregs
 	int ret = begin_registers(fake, vcpu, &state);
 
 	if (!ret)
-		*ret_sregs = state->sregs;
+		*ret_sregs = state->registers.sregs;
 	return ret;
 }
 
@@ -216,7 +216,7 @@ int fake_vcpu_set_sregs(struct host *host, int vcpu, const struct kvm_sregs *sre
 		return -EINVAL;
 	/* Legal, but then the APIC is off, and the guest's first interrupt is lost. */
 	ASSERT(!is_snp || (sregs->apic_base & 0x800));
-	state->sregs = *sregs;
+	state->registers.sregs = *sregs;
 	return 0;
 }
 
@@ -269,7 +269,7 @@ int fake_vcpu_set_msrs(struct host *host, int vcpu, const struct kvm_msrs *msrs)
 {
 	struct fake *fake = fake_of(host);
 	WITH_LOCK(&fake->lock);
-	const struct fake_vcpu *state = find_alive(fake, vcpu);
+	struct fake_vcpu *state = find_alive(fake, vcpu);
 	unsigned long vm_type = fake->fds[fake->fds[vcpu].vm].vm_type;
 
 	if (!state)
@@ -282,6 +282,8 @@ int fake_vcpu_set_msrs(struct host *host, int vcpu, const struct kvm_msrs *msrs)
 		if (vm_type == KVM_X86_SNP_VM && state->is_protected &&
 		    has_msr(snp_protected_msrs, ARRAY_SIZE(snp_protected_msrs), index))
 			return (int)i;
+		if (index == 0x277)
+			state->registers.state.pat = msrs->entries[i].data;
 	}
 	return (int)msrs->nmsrs;
 }

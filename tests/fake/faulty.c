@@ -7,7 +7,7 @@
 #include "vmm/cleanup.h"
 #include "vmm/err.h"
 
-enum { ERRNOS_MAX = 4 };
+enum { ERRNOS_MAX = 6 };
 
 /* What the docstrings of vmm/host.h name; for a bare "-errno", what the kernel is known for. */
 static const int errnos[VERB_COUNT][ERRNOS_MAX] = {
@@ -62,6 +62,21 @@ static const int errnos[VERB_COUNT][ERRNOS_MAX] = {
 	[VERB_VFIO_HOT_RESET] = {EINVAL, EAGAIN},
 	[VERB_VFIO_READ] = {EIO, EINVAL},
 	[VERB_VFIO_WRITE] = {EIO, EINVAL},
+	[VERB_CC_GET_ATTR] = {ENXIO, ENOTTY},
+	[VERB_VM_SET_TSC_KHZ] = {EINVAL, ENOMEM},
+	[VERB_VCPU_PREFAULT] = {EINTR, EAGAIN, EOPNOTSUPP, ENOENT},
+	[VERB_SEV_OPEN] = {ENOENT, EACCES, EMFILE},
+	[VERB_SNP_INIT] = {EINVAL, EBUSY, ENOTTY, ENOMEM},
+	[VERB_SNP_ENABLE_CERTS] = {EINVAL},
+	[VERB_SNP_LAUNCH_START] = {EINVAL, ENOTTY, EIO, ENOMEM},
+	[VERB_SNP_LAUNCH_UPDATE] = {EIO, EINVAL, EAGAIN, ENOMEM},
+	[VERB_SNP_LAUNCH_FINISH] = {EIO, EINVAL, EBUSY, ENOMEM},
+	[VERB_TDX_GET_CAPABILITIES] = {E2BIG, EIO, ENOMEM},
+	[VERB_TDX_INIT_VM] = {EAGAIN, EINVAL, ENOSPC, EBUSY, EIO},
+	[VERB_TDX_INIT_VCPU] = {EINVAL, EIO, ENOMEM},
+	[VERB_TDX_GET_CPUID] = {E2BIG, EIO, ENOMEM},
+	[VERB_TDX_INIT_MEM_REGION] = {EINTR, EAGAIN, EBUSY, EINVAL, EOPNOTSUPP, EIO},
+	[VERB_TDX_FINALIZE_VM] = {EBUSY, EINVAL, EIO},
 };
 
 static unsigned int count_errnos(enum verb verb)
@@ -372,6 +387,7 @@ static const struct host_ops faulty_ops = {
 	.random_fill = faulty_random_fill,
 	.iommu = &faulty_iommu_ops,
 	.vfio = &faulty_vfio_ops,
+	.cc = &faulty_cc_ops,
 };
 
 struct faulty *faulty_new(struct host *inner)

@@ -25,6 +25,8 @@ struct fault {
 	int errnum;
 	unsigned int n_more; /* so many of the calls after it fail, too */
 	bool for_ever;	     /* every later call fails, too */
+	/* What the firmware of SEV-SNP or the TDX module says with it; 0: it was not them. */
+	uint64_t status;
 };
 
 /* Arm @fault from now on; what was armed before is forgotten. */

@@ -23,6 +23,7 @@ static inline struct faulty *faulty_of(struct host *host)
 	return container_of(host, struct faulty, host);
 }
 
+extern const struct host_cc_ops faulty_cc_ops;
 extern const struct host_iommu_ops faulty_iommu_ops;
 extern const struct host_vfio_ops faulty_vfio_ops;
 

@@ -40,6 +40,7 @@ static inline struct trace *trace_of(struct host *host)
 }
 
 extern const struct host_ops trace_ops;
+extern const struct host_cc_ops trace_cc_ops;
 extern const struct host_iommu_ops trace_iommu_ops;
 extern const struct host_vfio_ops trace_vfio_ops;
 

@@ -45,7 +45,8 @@ static int trace_vm_create(struct host *host, unsigned long type)
 static int trace_vm_enable_cap(struct host *host, int vm, const struct kvm_enable_cap *cap)
 {
 	struct trace *trace = trace_of(host);
-	struct trace_call call = {.verb = VERB_VM_ENABLE_CAP, .numbers = {trace_fd(trace, vm)}};
+	struct trace_call call = {.verb = VERB_VM_ENABLE_CAP,
+				  .numbers = {trace_fd(trace, vm), cap->cap, cap->args[0]}};
 	int ret;
 
 	ret = host_vm_enable_cap(trace->inner, vm, cap);
@@ -433,4 +434,5 @@ const struct host_ops trace_ops = {
 	.random_fill = trace_random_fill,
 	.iommu = &trace_iommu_ops,
 	.vfio = &trace_vfio_ops,
+	.cc = &trace_cc_ops,
 };

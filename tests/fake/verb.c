@@ -62,6 +62,21 @@ static const char *const verb_names[VERB_COUNT] = {
 	[VERB_VFIO_HOT_RESET] = "vfio_hot_reset",
 	[VERB_VFIO_READ] = "vfio_read",
 	[VERB_VFIO_WRITE] = "vfio_write",
+	[VERB_CC_GET_ATTR] = "cc_get_attr",
+	[VERB_VM_SET_TSC_KHZ] = "vm_set_tsc_khz",
+	[VERB_VCPU_PREFAULT] = "vcpu_prefault",
+	[VERB_SEV_OPEN] = "sev_open",
+	[VERB_SNP_INIT] = "snp_init",
+	[VERB_SNP_ENABLE_CERTS] = "snp_enable_certs",
+	[VERB_SNP_LAUNCH_START] = "snp_launch_start",
+	[VERB_SNP_LAUNCH_UPDATE] = "snp_launch_update",
+	[VERB_SNP_LAUNCH_FINISH] = "snp_launch_finish",
+	[VERB_TDX_GET_CAPABILITIES] = "tdx_get_capabilities",
+	[VERB_TDX_INIT_VM] = "tdx_init_vm",
+	[VERB_TDX_INIT_VCPU] = "tdx_init_vcpu",
+	[VERB_TDX_GET_CPUID] = "tdx_get_cpuid",
+	[VERB_TDX_INIT_MEM_REGION] = "tdx_init_mem_region",
+	[VERB_TDX_FINALIZE_VM] = "tdx_finalize_vm",
 };
 
 const char *verb_name(unsigned int verb)

@@ -13,7 +13,7 @@
 static void expect_digest(struct cc_rig *rig, uint8_t ret_digest[FAKE_DIGEST_BYTES])
 {
 	struct snp_digest digest;
-	struct boot_vcpu vcpu;
+	struct boot_vcpu vcpu = {0};
 
 	snp_digest_init(&digest);
 	for (unsigned int i = 0; i < 2; i++)
