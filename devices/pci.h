@@ -173,6 +173,9 @@ void pci_device_set_bar(struct pci_device *device, unsigned int bar, gpa_t gpa);
 /* A header of type 1, with windows for memory only; before capabilities and BARs are added. */
 void pci_device_make_bridge(struct pci_device *device);
 
+/* Plug in a device that has no BARs. Returns 0, -ENOSPC (the slot is taken). */
+int pci_host_add_at(struct pci_host *host, struct pci_device *device, unsigned int slot);
+
 /* Its BARs leave the bus, its slot is free again; a port tells the guest. */
 void pci_host_remove(struct pci_host *host, struct pci_device *device);
 

@@ -350,6 +350,17 @@ int pci_host_add(struct pci_host *host, struct pci_device *device)
 	return (int)slot;
 }
 
+int pci_host_add_at(struct pci_host *host, struct pci_device *device, unsigned int slot)
+{
+	ASSERT(!device->host);
+	ASSERT(slot < PCI_SLOTS);
+	WITH_LOCK(&host->lock);
+	if (host->devices[slot])
+		return -ENOSPC;
+	fill_locked(host, slot, device);
+	return 0;
+}
+
 /* --- Ports --- */
 
 /* Aligned to its size, so that a BAR as large fits. */

@@ -42,6 +42,12 @@
 #define PLATFORM_PVPANIC_PORT	  0x505
 #define PLATFORM_POWER_PORT	  0x600 /* ACPI sleep control, sleep status, reset */
 #define PLATFORM_POWER_PORTS	  4
+#define PLATFORM_PM_PORT	  0x600 /* of an ICH9, for firmware: from 0x604 on */
+#define PLATFORM_RTC_PORT	  0x70
+#define PLATFORM_RTC_PORTS	  2
+#define PLATFORM_DEBUG_PORT	  0x402
+#define PLATFORM_FW_CFG_PORT	  0x510
+#define PLATFORM_FW_CFG_PORTS	  12
 #define PLATFORM_PCI_CONF_PORT	  0xcf8 /* mechanism #1, for kernels without MCFG */
 #define PLATFORM_PCI_CONF_PORTS	  8
 
