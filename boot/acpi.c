@@ -11,6 +11,7 @@
 #include "boot/acpi.h"
 
 #include <assert.h>
+#include <stddef.h>
 #include <string.h>
 
 #include "boot/stub.h"
@@ -30,7 +31,12 @@ struct acpi_rsdp {
 	uint8_t reserved[3];
 } __attribute__((packed));
 
-#define RSDP_V1_BYTES 20
+static_assert(sizeof(struct acpi_rsdp) == ACPI_RSDP_BYTES, "5.2.5.3");
+static_assert(offsetof(struct acpi_rsdp, xsdt_gpa) == ACPI_RSDP_XSDT_OFFSET, "5.2.5.3");
+static_assert(offsetof(struct acpi_rsdp, checksum) == ACPI_RSDP_CHECKSUM_OFFSET, "5.2.5.3");
+static_assert(offsetof(struct acpi_rsdp, extended_checksum) ==
+		      ACPI_RSDP_EXTENDED_CHECKSUM_OFFSET,
+	      "5.2.5.3");
 
 /* 5.2.6 */
 struct acpi_header {
@@ -44,6 +50,8 @@ struct acpi_header {
 	char creator_id[4];
 	uint32_t creator_revision;
 } __attribute__((packed));
+
+static_assert(offsetof(struct acpi_header, checksum) == ACPI_CHECKSUM_OFFSET, "5.2.6");
 
 /* Generic Address Structure, 5.2.3.2. */
 struct acpi_gas {
@@ -156,7 +164,13 @@ struct acpi_mcfg {
 struct tables {
 	struct aml out;
 	gpa_t gpa;
+	struct acpi_links *links; /* NULL: nobody wants to move them */
 };
+
+/* The RSDP in front of the tables, at an address that is aligned as they are. */
+#define RSDP_ROOM_BYTES 48
+
+static_assert(RSDP_ROOM_BYTES >= sizeof(struct acpi_rsdp), "the RSDP fits");
 
 /* All bytes of a table, its checksum included, sum up to 0. */
 static uint8_t checksum_of(const void *bytes, size_t size_bytes)
@@ -199,6 +213,7 @@ static size_t table_begin(struct tables *tables, const void *table, size_t size_
 static gpa_t table_end(struct tables *tables, size_t start)
 {
 	size_t size_bytes = tables->out.used_bytes - start;
+	struct acpi_links *links = tables->links;
 	struct acpi_header header;
 
 	if (tables->out.is_full)
@@ -209,7 +224,24 @@ static gpa_t table_end(struct tables *tables, size_t start)
 	memcpy(tables->out.bytes + start, &header, sizeof(header));
 	header.checksum = checksum_of(tables->out.bytes + start, size_bytes);
 	memcpy(tables->out.bytes + start, &header, sizeof(header));
+	if (links) {
+		ASSERT(links->n_tables < ACPI_TABLES_MAX);
+		links->tables[links->n_tables++] =
+			(struct acpi_table_place){(uint32_t)start, (uint32_t)size_bytes};
+	}
 	return tables->gpa + start;
+}
+
+/* There is a pointer to a table at @offset. */
+static void note_pointer(struct tables *tables, size_t offset, uint8_t size_bytes)
+{
+	struct acpi_links *links = tables->links;
+
+	if (!links)
+		return;
+	ASSERT(links->n_pointers < ACPI_POINTERS_MAX);
+	links->pointers[links->n_pointers++] =
+		(struct acpi_pointer){(uint32_t)offset, size_bytes};
 }
 
 static gpa_t put_dsdt(struct tables *tables, const struct boot_machine *machine)
@@ -247,7 +279,13 @@ static gpa_t put_fadt(struct tables *tables, gpa_t dsdt_gpa)
 		.sleep_status = power_register(PLATFORM_POWER_SLEEP_STATUS),
 	};
 
-	return table_end(tables, table_begin(tables, &fadt, sizeof(fadt)));
+	size_t start = table_begin(tables, &fadt, sizeof(fadt));
+
+	note_pointer(tables, start + offsetof(struct acpi_fadt, dsdt_gpa),
+		     sizeof(fadt.dsdt_gpa));
+	note_pointer(tables, start + offsetof(struct acpi_fadt, x_dsdt_gpa),
+		     sizeof(fadt.x_dsdt_gpa));
+	return table_end(tables, start);
 }
 
 /* Processors of a TD wait in the stub. */
@@ -304,38 +342,73 @@ static gpa_t put_mcfg(struct tables *tables, const struct layout *layout)
 	return table_end(tables, table_begin(tables, &mcfg, sizeof(mcfg)));
 }
 
-size_t acpi_tables_init(void *ret_tables, size_t room_bytes, gpa_t gpa,
-			const struct boot_machine *machine)
+/* Returns where the XSDT is, when there is room for all of them. */
+static gpa_t put_tables(struct tables *tables, const struct boot_machine *machine)
 {
 	const struct acpi_header xsdt_header = header_of("XSDT", 1);
-	struct acpi_rsdp rsdp = {
-		.signature = {'R', 'S', 'D', ' ', 'P', 'T', 'R', ' '},
-		.oem_id = {'A', 'L', 'C', 'O', 'V', 'E'},
-		.revision = 2,
-		.size_bytes = sizeof(rsdp),
-	};
-	struct tables tables = {.gpa = gpa};
 	uint64_t entries[3];
 	size_t start;
 
 	ASSERT(machine->n_vcpus > 0);
 	ASSERT(machine->n_vcpus <= PLATFORM_VCPUS_MAX);
-	ASSERT(is_aligned(gpa, 16));
-	aml_init(&tables.out, ret_tables, room_bytes);
-	aml_put_bytes(&tables.out, &rsdp, sizeof(rsdp));
+	entries[0] = put_fadt(tables, put_dsdt(tables, machine));
+	entries[1] = put_madt(tables, machine);
+	entries[2] = put_mcfg(tables, machine->layout);
+	start = table_begin(tables, &xsdt_header, sizeof(xsdt_header));
+	for (size_t i = 0; i < ARRAY_SIZE(entries); i++)
+		note_pointer(tables, tables->out.used_bytes + i * sizeof(entries[0]),
+			     sizeof(entries[0]));
+	aml_put_bytes(&tables->out, entries, sizeof(entries));
+	return table_end(tables, start);
+}
 
-	entries[0] = put_fadt(&tables, put_dsdt(&tables, machine));
-	entries[1] = put_madt(&tables, machine);
-	entries[2] = put_mcfg(&tables, machine->layout);
-	start = table_begin(&tables, &xsdt_header, sizeof(xsdt_header));
-	aml_put_bytes(&tables.out, entries, sizeof(entries));
-	rsdp.xsdt_gpa = table_end(&tables, start);
+static void rsdp_init(uint8_t ret_rsdp[ACPI_RSDP_BYTES], gpa_t xsdt_gpa)
+{
+	struct acpi_rsdp rsdp = {
+		.signature = {'R', 'S', 'D', ' ', 'P', 'T', 'R', ' '},
+		.oem_id = {'A', 'L', 'C', 'O', 'V', 'E'},
+		.revision = 2,
+		.size_bytes = sizeof(rsdp),
+		.xsdt_gpa = xsdt_gpa,
+	};
+
+	rsdp.checksum = checksum_of(&rsdp, ACPI_RSDP_V1_BYTES);
+	rsdp.extended_checksum = checksum_of(&rsdp, sizeof(rsdp));
+	memcpy(ret_rsdp, &rsdp, sizeof(rsdp));
+}
+
+size_t acpi_tables_init(void *ret_tables, size_t room_bytes, gpa_t gpa,
+			const struct boot_machine *machine)
+{
+	struct tables tables = {.gpa = gpa + RSDP_ROOM_BYTES};
+	gpa_t xsdt_gpa;
+
+	ASSERT(is_aligned(gpa, 16));
+	if (room_bytes < RSDP_ROOM_BYTES)
+		return 0;
+	aml_init(&tables.out, (uint8_t *)ret_tables + RSDP_ROOM_BYTES,
+		 room_bytes - RSDP_ROOM_BYTES);
+	xsdt_gpa = put_tables(&tables, machine);
 	if (tables.out.is_full)
 		return 0;
+	memset(ret_tables, 0, RSDP_ROOM_BYTES);
+	rsdp_init(ret_tables, xsdt_gpa);
+	return RSDP_ROOM_BYTES + tables.out.used_bytes;
+}
 
-	rsdp.checksum = checksum_of(&rsdp, RSDP_V1_BYTES);
-	rsdp.extended_checksum = checksum_of(&rsdp, sizeof(rsdp));
-	memcpy(ret_tables, &rsdp, sizeof(rsdp));
+size_t acpi_tables_init_movable(uint8_t ret_rsdp[ACPI_RSDP_BYTES], void *ret_tables,
+				size_t room_bytes, struct acpi_links *ret_links,
+				const struct boot_machine *machine)
+{
+	struct tables tables = {.links = ret_links};
+	gpa_t xsdt_offset;
+
+	*ret_links = (struct acpi_links){0};
+	aml_init(&tables.out, ret_tables, room_bytes);
+	xsdt_offset = put_tables(&tables, machine);
+	if (tables.out.is_full)
+		return 0;
+	rsdp_init(ret_rsdp, xsdt_offset);
 	return tables.out.used_bytes;
 }
 

@@ -28,6 +28,7 @@
 #define SETUP_JUMP_OFFSET 0x201
 #define SETUP_JUMP_BASE	  0x202
 
+static_assert(offsetof(struct setup_header, setup_sects) == 0, "boot.rst: its first field");
 static_assert(SETUP_HEADER_OFFSET == 0x1f1, "boot.rst: the header starts at 0x1f1");
 static_assert(SETUP_HEADER_OFFSET + sizeof(struct setup_header) <= KERNEL_HEAD_BYTES,
 	      "the head of the file holds the whole header");
@@ -44,6 +45,18 @@ static uint32_t head_get_magic(const uint8_t *head)
 bool bzimage_probe(const void *head, size_t head_bytes)
 {
 	return head_bytes >= KERNEL_HEAD_BYTES && head_get_magic(head) == SETUP_HEADER_MAGIC;
+}
+
+static uint64_t sectors_get_bytes(unsigned int setup_sects)
+{
+	uint64_t sectors = setup_sects ? setup_sects : SETUP_SECTORS_DEFAULT;
+
+	return (1 + sectors) * SETUP_SECTOR_BYTES;
+}
+
+uint64_t bzimage_setup_bytes(const void *head)
+{
+	return sectors_get_bytes(((const uint8_t *)head)[SETUP_HEADER_OFFSET]);
 }
 
 /* A header of an older version is shorter: take no byte of the code behind it for a field. */
@@ -142,7 +155,6 @@ int bzimage_parse(const struct image_file *file, struct kernel *ret_kernel, stru
 {
 	struct kernel_segment segment;
 	struct setup_header setup;
-	uint64_t sectors;
 	int ret = setup_read(file, &setup, err);
 
 	if (!ret)
@@ -152,10 +164,9 @@ int bzimage_parse(const struct image_file *file, struct kernel *ret_kernel, stru
 	if (ret)
 		return ret;
 
-	sectors = setup.setup_sects ? setup.setup_sects : SETUP_SECTORS_DEFAULT;
 	segment = (struct kernel_segment){
 		.gpa = setup_get_load_gpa(&setup),
-		.file_offset = (1 + sectors) * SETUP_SECTOR_BYTES,
+		.file_offset = sectors_get_bytes(setup.setup_sects),
 		.file_bytes = (uint64_t)setup.syssize * SYSSIZE_UNIT_BYTES,
 		.room_bytes = setup.init_size,
 	};

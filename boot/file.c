@@ -84,6 +84,31 @@ int image_file_read(const struct image_file *file, const char *part, uint64_t of
 	return ret;
 }
 
+int image_file_read_all(const char *what, const char *path, uint64_t max_bytes,
+			uint8_t **ret_bytes, uint64_t *ret_size_bytes, struct err *err)
+{
+	_cleanup_image_file_ struct image_file file = {0};
+	_cleanup_free_ uint8_t *bytes = NULL;
+	int ret = image_file_open(&file, what, path, err);
+
+	if (ret)
+		return ret;
+	if (file.size_bytes > max_bytes)
+		return err_set(err, -EFBIG,
+			       "%s '%s': %" PRIu64 " bytes, but at most %" PRIu64
+			       " are possible; give a smaller one",
+			       what, path, file.size_bytes, max_bytes);
+	bytes = malloc((size_t)file.size_bytes);
+	if (!bytes)
+		return err_set(err, -ENOMEM, "%s '%s': out of memory; free some", what, path);
+	ret = image_file_read(&file, "all of it", 0, bytes, (size_t)file.size_bytes, err);
+	if (ret)
+		return ret;
+	*ret_bytes = take_pointer(bytes);
+	*ret_size_bytes = file.size_bytes;
+	return 0;
+}
+
 int image_file_load(const struct image_file *file, const char *part, uint64_t offset,
 		    uint64_t size_bytes, struct guest_memory *memory, gpa_t gpa,
 		    struct err *err)

@@ -50,6 +50,16 @@ int image_file_read(const struct image_file *file, const char *part, uint64_t of
 		    void *buffer, size_t size_bytes, struct err *err);
 
 /**
+ * Open a file and read all of it.
+ *
+ * @ret_bytes: from malloc.
+ * Returns as image_file_open and image_file_read; -EFBIG (more than @max_bytes); -ENOMEM, with
+ * @err set and nothing to release.
+ */
+int image_file_read_all(const char *what, const char *path, uint64_t max_bytes,
+			uint8_t **ret_bytes, uint64_t *ret_size_bytes, struct err *err);
+
+/**
  * Read exactly @size_bytes at @offset into guest memory at @gpa, which the caller knows to be
  * RAM.
  *

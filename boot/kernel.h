@@ -41,6 +41,9 @@ enum { KERNEL_HEAD_BYTES = 0x290 };
 bool bzimage_probe(const void *head, size_t head_bytes);
 bool elf_probe(const void *head, size_t head_bytes);
 
+/* How long the boot sector and setup code are that the kernel is behind. @head: probed. */
+uint64_t bzimage_setup_bytes(const void *head);
+
 /**
  * Understand a kernel of that kind.
  *
