@@ -250,12 +250,38 @@ static int device_check(const struct config *config, unsigned int index, struct 
 	return 0;
 }
 
-int config_check(const struct config *config, struct err *err)
+static int boot_check(const struct config *config, struct err *err)
 {
-	if (!config->kernel)
+	if (!config->kernel && !config->firmware)
 		return err_set(err, -EINVAL,
 			       "no kernel given; add --kernel=FILE, or 'kernel = FILE' under "
 			       "[boot]");
+	if (!config->kernel && config->initrd)
+		return err_set(err, -EINVAL,
+			       "initrd '%s': firmware passes it on to a kernel only; add "
+			       "--kernel=FILE",
+			       config->initrd);
+	if (config->firmware &&
+	    (config->type == GUEST_TYPE_SNP || config->type == GUEST_TYPE_TDX))
+		return err_set(
+			err, -EINVAL,
+			"firmware '%s': only plain guests and those of type sw can start "
+			"by it; leave it out",
+			config->firmware);
+	if (config->firmware && config->hw == BOOT_HW_FDT)
+		return err_set(err, -EINVAL,
+			       "firmware '%s': it describes the hardware by ACPI; leave out "
+			       "hw=fdt",
+			       config->firmware);
+	return 0;
+}
+
+int config_check(const struct config *config, struct err *err)
+{
+	int result = boot_check(config, err);
+
+	if (result < 0)
+		return result;
 	if (!is_aligned(config->memory_bytes, GRANULE_BYTES))
 		return err_set(err, -EINVAL,
 			       "memory: %" PRIu64 " bytes are no multiple of 4K; round it up",
@@ -279,14 +305,12 @@ int config_check(const struct config *config, struct err *err)
 			       "--console=kind=virtio or kind=none, or leave the log out",
 			       config->serial_log);
 	for (unsigned int i = 0; i < config->n_disks; i++) {
-		int result = disk_check(&config->disks[i], err);
-
+		result = disk_check(&config->disks[i], err);
 		if (result < 0)
 			return result;
 	}
 	for (unsigned int i = 0; i < config->n_devices; i++) {
-		int result = device_check(config, i, err);
-
+		result = device_check(config, i, err);
 		if (result < 0)
 			return result;
 	}

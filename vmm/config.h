@@ -81,8 +81,9 @@ struct config {
 	bool starts_private; /* sw: all memory is, as that of snp and tdx always */
 	enum backing_choice backing;
 	enum boot_hw hw;
-	char *kernel;
-	char *initrd; /* NULL: none */
+	char *firmware; /* NULL: none, the kernel is started directly */
+	char *kernel;	/* NULL: none, if there is firmware */
+	char *initrd;	/* NULL: none */
 	char *cmdline;
 	uint64_t snp_policy;
 	uint8_t snp_host_data[CONFIG_HOST_DATA_BYTES];

@@ -7,6 +7,7 @@
 #define VMM_LOAD_H
 
 #include "boot/boot.h"
+#include "boot/firmware.h"
 #include "boot/launch.h"
 #include "memory/memory.h"
 
@@ -26,6 +27,15 @@ struct load_host {
  */
 int load_get_layout(const struct config *config, const struct load_host *host,
 		    struct layout *ret_layout, struct err *err);
+
+/**
+ * What firmware reads from fw_cfg.
+ *
+ * Returns as firmware_items_init; release with firmware_items_fini.
+ */
+int load_get_items(const struct config *config, const struct load_host *host,
+		   const struct layout *layout, struct firmware_items *ret_items,
+		   struct err *err);
 
 /**
  * Write to @memory what the guest starts with.

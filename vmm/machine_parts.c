@@ -383,6 +383,7 @@ static int vcpus_start(struct machine *machine, struct err *err)
 		.sandbox = machine->config->sandbox,
 		.role = has_devices ? SANDBOX_VCPU_DEVICES : SANDBOX_VCPU,
 		.log = machine->log,
+		.is_reset = machine->entry.mode == BOOT_MODE_RESET,
 		.ended = machine_vcpu_ended,
 		.machine = machine,
 	};
@@ -418,6 +419,7 @@ static const struct part {
 	{buses_start, buses_stop},
 	{consoles_start, consoles_stop},
 	{platform_start, platform_stop},
+	{machine_start_firmware, machine_stop_firmware},
 	{virtio_start, virtio_stop},
 	{machine_start_assigned, machine_stop_assigned},
 	{machine_start_hotplug, machine_stop_hotplug},

@@ -60,6 +60,7 @@ struct machine_job {
 };
 
 struct hotplug;
+struct machine_firmware;
 
 struct machine {
 	struct host *host;
@@ -95,6 +96,7 @@ struct machine {
 	struct virtio_rng *rng;
 	struct vfio *vfio;	 /* NULL: no assigned devices so far; of the main thread */
 	struct hotplug *hotplug; /* NULL: no ports */
+	struct machine_firmware *firmware; /* NULL: the kernel is started directly */
 
 	FILE *trace; /* NULL: none */
 	char trace_buffer[4096];
@@ -140,6 +142,10 @@ int machine_start_guest(struct machine *machine, struct err *err);
 void machine_stop_guest(struct machine *machine);
 /* Make memory private before the guest runs. Returns 0, or -errno with @err set. */
 int machine_hide(struct machine *machine, struct range gpa, struct err *err);
+
+/* Another: what firmware needs, if there is any, machine_firmware.c. */
+int machine_start_firmware(struct machine *machine, struct err *err);
+void machine_stop_firmware(struct machine *machine);
 
 /* Another: the devices of the host, machine_assigned.c. */
 int machine_start_assigned(struct machine *machine, struct err *err);

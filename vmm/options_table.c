@@ -210,10 +210,18 @@ static const struct option vm_options[] = {
 
 static const struct option boot_options[] = {
 	{
+		.key = "firmware",
+		.kind = OPTION_PATH,
+		.argument = "FILE",
+		.help = "UEFI firmware, such as OVMF.fd; it starts the kernel, if one is given",
+		.offset = STRING(firmware),
+	},
+	{
 		.key = "kernel",
 		.kind = OPTION_PATH,
 		.argument = "FILE",
-		.help = "Linux bzImage, or ELF file with a PVH entry; required",
+		.help = "Linux bzImage, or ELF file with a PVH entry; required without "
+			"firmware",
 		.offset = STRING(kernel),
 	},
 	{

@@ -94,7 +94,7 @@ int vcpu_new(const struct vcpu_env *env, int vm, uint32_t id, const struct kvm_c
 		return err_set(err, ret, "vcpu%" PRIu32 ": KVM refused its CPUID leaves: %s",
 			       id, err_describe(ret));
 	}
-	ret = env->type->is_opaque ? 0 : msrs_set(vcpu);
+	ret = env->type->is_opaque || env->is_reset ? 0 : msrs_set(vcpu);
 	if (ret) {
 		vcpu_free(vcpu);
 		return err_set(err, ret, "vcpu%" PRIu32 ": KVM refused its initial MSRs: %s",

@@ -5,6 +5,7 @@
 
 #include <pthread.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "boot/boot.h"
@@ -38,6 +39,7 @@ struct vcpu_env {
 	enum sandbox_mode sandbox;
 	enum sandbox_role role; /* of vCPU threads */
 	struct log *log;
+	bool is_reset; /* they start as after a reset: firmware sets up the rest */
 	/* On the vCPU's thread, once, unless it was told to stop. */
 	void (*ended)(void *machine, enum vcpu_end end, const char *reason);
 	void *machine;
