@@ -6,12 +6,20 @@
 #include "tests/fake/fake_cc_state.h"
 
 #include <errno.h>
+#include <linux/psp-sev.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 
 #include "vmm/cleanup.h"
 #include "vmm/err.h"
+
+#define FAKE_TCB UINT64_C(0xdb19000000000007)
+
+enum {
+	FAKE_API_MINOR = 55,
+	FAKE_BUILD = 37,
+};
 
 /* --- What this kernel can do --- */
 
@@ -39,6 +47,7 @@ void fake_cc_init_traits(struct fake_traits *traits)
 		.vmsa_features = 1u << 5 | 1u << 9,
 		.policy_bits = 0x3fbffff,
 		.n_asids = 8,
+		.api_minor = FAKE_API_MINOR,
 	};
 	traits->tdx = (struct fake_tdx_traits){
 		.n_keys = 8,
@@ -343,11 +352,52 @@ int fake_sev_open(struct host *host)
 	return fake_fd_add(fake, eventfd(0, EFD_CLOEXEC), &(struct fake_fd){.kind = FAKE_SEV});
 }
 
+/* __sev_do_cmd_locked: what firmware refuses is -EIO. */
+static int fake_sev_get_status(struct host *host, int sev,
+			       struct sev_user_data_status *ret_status, uint32_t *ret_firmware)
+{
+	struct fake *fake = fake_of(host);
+	WITH_LOCK(&fake->lock);
+
+	fake_fd_get(fake, sev, FAKE_SEV);
+	*ret_firmware = 0;
+	*ret_status = (struct sev_user_data_status){
+		.api_major = 1, .api_minor = fake->traits.snp.api_minor, .build = FAKE_BUILD};
+	return 0;
+}
+
+static int fake_snp_get_status(struct host *host, int sev,
+			       struct sev_user_data_snp_status *ret_status,
+			       uint32_t *ret_firmware)
+{
+	struct fake *fake = fake_of(host);
+	WITH_LOCK(&fake->lock);
+	bool is_ready = !fake->traits.snp.is_uninitialized;
+
+	fake_fd_get(fake, sev, FAKE_SEV);
+	*ret_firmware = fake->traits.snp.status_refusal;
+	if (*ret_firmware)
+		return -EIO;
+	*ret_status = (struct sev_user_data_snp_status){
+		.api_major = 1,
+		.api_minor = fake->traits.snp.api_minor,
+		.state = is_ready,
+		.is_rmp_initialized = is_ready,
+		.build_id = FAKE_BUILD,
+		.guest_count = fake->n_snp_guests,
+		.current_tcb_version = FAKE_TCB,
+		.reported_tcb_version = FAKE_TCB,
+	};
+	return 0;
+}
+
 const struct host_cc_ops fake_cc_ops = {
 	.get_attr = fake_get_attr,
 	.vm_set_tsc_khz = fake_vm_set_tsc_khz,
 	.vcpu_prefault = fake_vcpu_prefault,
 	.sev_open = fake_sev_open,
+	.sev_get_status = fake_sev_get_status,
+	.snp_get_status = fake_snp_get_status,
 	.snp_init = fake_snp_init,
 	.snp_enable_certs = fake_snp_enable_certs,
 	.snp_launch_start = fake_snp_launch_start,

@@ -32,6 +32,10 @@ struct fake_snp_traits {
 	/* This command of firmware, counted from 1 on, fails with @bad_status; 0: none. */
 	unsigned int bad_command;
 	uint32_t bad_status;
+	/* What the secure processor says of itself. */
+	uint8_t api_minor;	 /* of 1.x */
+	bool is_uninitialized;	 /* the kernel could not start SNP */
+	uint32_t status_refusal; /* SNP_PLATFORM_STATUS fails with this; 0: it does not */
 };
 
 struct fake_tdx_traits {

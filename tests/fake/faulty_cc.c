@@ -22,6 +22,30 @@ static int faulty_sev_open(struct host *host)
 	return fault ? fault : host_sev_open(faulty->inner);
 }
 
+static int faulty_sev_get_status(struct host *host, int sev,
+				 struct sev_user_data_status *ret_status,
+				 uint32_t *ret_firmware)
+{
+	struct faulty *faulty = faulty_of(host);
+	int fault = faulty_next(faulty, VERB_SEV_GET_STATUS);
+
+	*ret_firmware = HOST_SEV_NO_CALL;
+	return fault ? fault
+		     : host_sev_get_status(faulty->inner, sev, ret_status, ret_firmware);
+}
+
+static int faulty_snp_get_status(struct host *host, int sev,
+				 struct sev_user_data_snp_status *ret_status,
+				 uint32_t *ret_firmware)
+{
+	struct faulty *faulty = faulty_of(host);
+	int fault = faulty_next(faulty, VERB_SNP_GET_STATUS);
+
+	*ret_firmware = HOST_SEV_NO_CALL;
+	return fault ? fault
+		     : host_snp_get_status(faulty->inner, sev, ret_status, ret_firmware);
+}
+
 static int faulty_get_attr(struct host *host, uint32_t group, uint64_t attribute,
 			   uint64_t *ret_value)
 {
@@ -182,6 +206,8 @@ const struct host_cc_ops faulty_cc_ops = {
 	.vm_set_tsc_khz = faulty_vm_set_tsc_khz,
 	.vcpu_prefault = faulty_vcpu_prefault,
 	.sev_open = faulty_sev_open,
+	.sev_get_status = faulty_sev_get_status,
+	.snp_get_status = faulty_snp_get_status,
 	.snp_init = faulty_snp_init,
 	.snp_enable_certs = faulty_snp_enable_certs,
 	.snp_launch_start = faulty_snp_launch_start,

@@ -29,6 +29,35 @@ static int trace_sev_open(struct host *host)
 	return ret;
 }
 
+static int trace_sev_get_status(struct host *host, int sev,
+				struct sev_user_data_status *ret_status, uint32_t *ret_firmware)
+{
+	struct trace *trace = trace_of(host);
+	struct trace_call call = {.verb = VERB_SEV_GET_STATUS,
+				  .numbers = {trace_fd(trace, sev)}};
+	int ret = host_sev_get_status(trace->inner, sev, ret_status, ret_firmware);
+
+	call.result = ret;
+	call.output = *ret_firmware;
+	trace_add(trace, &call);
+	return ret;
+}
+
+static int trace_snp_get_status(struct host *host, int sev,
+				struct sev_user_data_snp_status *ret_status,
+				uint32_t *ret_firmware)
+{
+	struct trace *trace = trace_of(host);
+	struct trace_call call = {.verb = VERB_SNP_GET_STATUS,
+				  .numbers = {trace_fd(trace, sev)}};
+	int ret = host_snp_get_status(trace->inner, sev, ret_status, ret_firmware);
+
+	call.result = ret;
+	call.output = *ret_firmware;
+	trace_add(trace, &call);
+	return ret;
+}
+
 static int trace_get_attr(struct host *host, uint32_t group, uint64_t attribute,
 			  uint64_t *ret_value)
 {
@@ -241,6 +270,8 @@ const struct host_cc_ops trace_cc_ops = {
 	.vm_set_tsc_khz = trace_vm_set_tsc_khz,
 	.vcpu_prefault = trace_vcpu_prefault,
 	.sev_open = trace_sev_open,
+	.sev_get_status = trace_sev_get_status,
+	.snp_get_status = trace_snp_get_status,
 	.snp_init = trace_snp_init,
 	.snp_enable_certs = trace_snp_enable_certs,
 	.snp_launch_start = trace_snp_launch_start,
