@@ -84,9 +84,9 @@ static int fake_kvm_check_extension(struct host *host, int vm, unsigned int capa
 		return KVM_X2APIC_API_USE_32BIT_IDS | KVM_X2APIC_API_DISABLE_BROADCAST_QUIRK;
 	case KVM_CAP_MAX_VCPUS:
 		return vm >= 0 && flags_type == KVM_X86_TDX_VM ? (int)fake->traits.tdx.max_vcpus
-							       : 256;
+							       : FAKE_VCPUS_MAX;
 	case KVM_CAP_NR_VCPUS:
-		return 256;
+		return FAKE_VCPUS_MAX;
 	default:
 		return 0;
 	}

@@ -36,6 +36,7 @@ struct fake_traits {
 	uint64_t unmapped_too_much; /* bytes: the next unmap says so */
 	unsigned int gpa_bits;	    /* CPUID 0x80000008; 40 unless told */
 	unsigned int tsc_khz;	    /* 2000000 unless told */
+	unsigned int max_tsc_khz;   /* 0: none */
 	bool has_snp;		    /* KVM_X86_SNP_VM */
 	bool has_tdx;		    /* KVM_X86_TDX_VM */
 	struct fake_snp_traits snp;

@@ -137,6 +137,8 @@ int fake_cc_enable_cap(struct fake *fake, int vm, const struct kvm_enable_cap *c
 		return 0;
 	case KVM_CAP_EXIT_HYPERCALL:
 		return cap->args[0] & ~(UINT64_C(1) << 12) ? -EINVAL : 0;
+	case KVM_CAP_X2APIC_API:
+		return cap->args[0] & ~UINT64_C(0xf) ? -EINVAL : 0;
 	case KVM_CAP_X86_APIC_BUS_CYCLES_NS:
 		if (!cap->args[0] || cap->args[0] > UINT64_MAX / (UINT32_MAX * UINT64_C(128)))
 			return -EINVAL;
@@ -154,7 +156,7 @@ int fake_cc_check_vcpu(struct fake *fake, int vm, uint32_t id)
 	const struct fake_fd *description = fake_fd_get(fake, vm, FAKE_VM);
 	const struct fake_vm *state = description->vm_state;
 	bool is_tdx = description->vm_type == KVM_X86_TDX_VM;
-	unsigned int max = is_tdx ? fake->traits.tdx.max_vcpus : 4096;
+	unsigned int max = is_tdx ? fake->traits.tdx.max_vcpus : FAKE_VCPUS_MAX;
 
 	if (id >= 4096 || state->n_vcpus >= max)
 		return -EINVAL;
@@ -289,7 +291,8 @@ static int fake_vm_set_tsc_khz(struct host *host, int vm, unsigned int khz)
 
 	if (ret)
 		return ret;
-	if (description->vm_state->n_vcpus)
+	if (description->vm_state->n_vcpus ||
+	    (fake->traits.max_tsc_khz && khz >= fake->traits.max_tsc_khz))
 		return -EINVAL;
 	ASSERT(description->vm_type != KVM_X86_TDX_VM || khz % 25000 == 0);
 	description->vm_state->tsc_khz = khz ? khz : fake->traits.tsc_khz;

@@ -21,6 +21,7 @@ enum {
 	FAKE_DEVICES_MAX = 8,
 	FAKE_ROUTES_MAX = 512,
 	FAKE_IRQFDS_MAX = 512,
+	FAKE_VCPUS_MAX = 256,
 };
 
 enum fake_kind {

@@ -416,7 +416,7 @@ int fake_tdx_init_mem_region(struct host *host, int vcpu,
 
 /*
  * tdx_td_finalize. It does not ask for vCPUs: one that was not initialized before cannot be
- * any more, and never runs. That would be a bug of ours.
+ * any more, and never runs.
  */
 int fake_tdx_finalize_vm(struct host *host, int vm, uint64_t *ret_module)
 {
