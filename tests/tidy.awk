@@ -71,7 +71,7 @@ function check_include(line,    header, target, room)
 	sub(/\/stub$/, "", target)
 	if (target == room || folder ~ /^tests/ || header == target "/" target ".h")
 		return
-	if (header ~ /^(boot\/(firmware|launch)|devices\/(assigned|firmware))\.h$/)
+	if (header ~ /^(boot\/(firmware|launch)|devices\/(assigned|firmware|quote))\.h$/)
 		return
 	if (header ~ /^vmm\/(host|host_cc|host_iommu|host_vfio|err|range|cleanup|platform)\.h$/)
 		return

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "devices/assigned.h"
+#include "devices/quote.h"
 #include "vmm/cleanup.h"
 #include "vmm/err.h"
 #include "vmm/nearest.h"
@@ -299,6 +300,18 @@ int config_check(const struct config *config, struct err *err)
 		return err_set(err, -EINVAL,
 			       "snp: an ID block and its signatures belong together; give both "
 			       "--id-block=FILE and --id-auth=FILE");
+	if (config->snp_certs && config->type != GUEST_TYPE_SNP)
+		return err_set(err, -EINVAL,
+			       "certs: only SEV-SNP guests get certificates; leave it out, or "
+			       "add --type=snp");
+	if (config->tdx_quote_socket && config->type != GUEST_TYPE_TDX)
+		return err_set(err, -EINVAL,
+			       "quote-socket: only TDX guests ask for quotes; leave it out, or "
+			       "add --type=tdx");
+	if (config->tdx_quote_socket && quote_check_address(config->tdx_quote_socket, err)) {
+		err_prefix(err, "quote-socket");
+		return -EINVAL;
+	}
 	if (config->serial_log && config->console == CONSOLE_SERIAL)
 		return err_set(err, -EINVAL,
 			       "console log '%s': the serial port is the terminal's; add "

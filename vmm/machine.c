@@ -16,6 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "vmm/certs.h"
 #include "vmm/cleanup.h"
 #include "vmm/control_socket.h"
 #include "vmm/log.h"
@@ -46,6 +47,7 @@ struct lives {
 	struct log *log;
 	sigset_t stop_signals;
 	struct control_socket control;
+	struct certs *certs; /* NULL: none */
 	struct timespec started;
 	struct timespec deadline; /* if the configuration has a time limit */
 	unsigned int n_resets;	  /* so far */
@@ -63,6 +65,7 @@ static void machine_init(struct machine *machine, const struct lives *lives)
 		.n_resets = lives->n_resets,
 		.started = lives->started,
 		.control_socket = &lives->control,
+		.certs = lives->certs,
 		.vm = -1,
 		.signals = -1,
 		.serial_log = -1,
@@ -306,8 +309,12 @@ enum exit_status machine_run(struct host *host, const struct config *config)
 		ret = terminal_make_raw(STDIN_FILENO, &err);
 	if (!ret)
 		ret = machine_open_control(config, &log, &lives.control, &err);
+	if (!ret && config->snp_certs)
+		ret = certs_open(config->snp_certs, &log, &lives.certs, &err);
 	if (!ret)
-		ret = sandbox_enter(SANDBOX_MAIN, config->sandbox, &err);
+		ret = sandbox_enter(SANDBOX_MAIN |
+					    (config->tdx_quote_socket ? SANDBOX_QUOTES : 0),
+				    config->sandbox, &err);
 
 	pthread_sigmask(SIG_BLOCK, &lives.stop_signals, &old_signals);
 	if (!ret) {
@@ -317,6 +324,7 @@ enum exit_status machine_run(struct host *host, const struct config *config)
 		log_error(&log, "%s", err.text);
 	}
 	control_socket_close(&lives.control);
+	certs_close(lives.certs);
 	stop_signals_forget(&lives.stop_signals);
 	pthread_sigmask(SIG_SETMASK, &old_signals, NULL);
 	log_fini(&log);

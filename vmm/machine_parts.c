@@ -322,7 +322,8 @@ static void *loop_thread(void *argument)
 	int ret;
 
 	pthread_setname_np(pthread_self(), "loop");
-	ret = sandbox_enter(SANDBOX_LOOP, machine->config->sandbox, &err);
+	ret = sandbox_enter(SANDBOX_LOOP | (machine->quote ? SANDBOX_QUOTES : 0),
+			    machine->config->sandbox, &err);
 	if (!ret) {
 		ret = loop_run(machine->loop);
 		machine->loop_result = ret;
@@ -367,11 +368,21 @@ static void loop_end(struct machine *machine)
 		close(machine->signals);
 }
 
+/* All that they may need in their lives: a filter cannot be widened later. */
+static unsigned int vcpu_roles(const struct machine *machine)
+{
+	unsigned int roles = SANDBOX_VCPU;
+
+	if (machine->config->n_devices || machine->config->n_hotplug_ports)
+		roles |= SANDBOX_DEVICES;
+	if (machine->certs)
+		roles |= SANDBOX_CERTS;
+	return roles;
+}
+
 static int vcpus_start(struct machine *machine, struct err *err)
 {
 	unsigned int n_vcpus = machine->config->n_vcpus;
-	/* A filter cannot be widened later. */
-	bool has_devices = machine->config->n_devices || machine->config->n_hotplug_ports;
 	int ret = 0;
 
 	machine->vcpu_env = (struct vcpu_env){
@@ -381,7 +392,9 @@ static int vcpus_start(struct machine *machine, struct err *err)
 		.memory = machine->memory,
 		.type = machine->type,
 		.sandbox = machine->config->sandbox,
-		.role = has_devices ? SANDBOX_VCPU_DEVICES : SANDBOX_VCPU,
+		.roles = vcpu_roles(machine),
+		.quote = machine->quote,
+		.certs = machine->certs,
 		.log = machine->log,
 		.is_reset = machine->entry.mode == BOOT_MODE_RESET,
 		.ended = machine_vcpu_ended,
@@ -423,6 +436,7 @@ static const struct part {
 	{virtio_start, virtio_stop},
 	{machine_start_assigned, machine_stop_assigned},
 	{machine_start_hotplug, machine_stop_hotplug},
+	{machine_start_quotes, machine_stop_quotes},
 	{machine_start_control, machine_stop_control},
 	{loop_start, loop_end},
 	{vcpus_start, vcpus_stop},

@@ -16,6 +16,8 @@
 #include "vmm/platform.h"
 #include "vmm/vcpu.h"
 
+struct certs;
+struct quote;
 struct vfio_device;
 
 /* Why the machine ends; MACHINE_* of the devices, and what the machine itself sees. */
@@ -94,6 +96,8 @@ struct machine {
 	struct virtio_blk *disks[CONFIG_DISKS_MAX];
 	struct virtio_console *virtio_console;
 	struct virtio_rng *rng;
+	struct quote *quote;	 /* NULL: none */
+	struct certs *certs;	 /* of all lives; NULL: none */
 	struct vfio *vfio;	 /* NULL: no assigned devices so far; of the main thread */
 	struct hotplug *hotplug; /* NULL: no ports */
 	struct machine_firmware *firmware; /* NULL: the kernel is started directly */
@@ -153,7 +157,11 @@ void machine_stop_assigned(struct machine *machine);
 /* What devices of the host share, if it is not there yet. Returns 0, or -errno with @err. */
 int machine_need_vfio(struct machine *machine, struct err *err);
 
-/* And the ports for more of them, machine_hotplug.c. */
+/* And the quotes of a TD, machine_confidential.c. */
+int machine_start_quotes(struct machine *machine, struct err *err);
+void machine_stop_quotes(struct machine *machine);
+
+/* And the ports for more devices of the host, machine_hotplug.c. */
 int machine_start_hotplug(struct machine *machine, struct err *err);
 void machine_stop_hotplug(struct machine *machine);
 /* Calls @fn for each device of the host that the guest has, or nearly. On the loop's thread. */

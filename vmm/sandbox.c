@@ -3,6 +3,7 @@
 
 #include <asm/termbits.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/fs.h>
 #include <linux/io_uring.h>
 #include <linux/iommufd.h>
@@ -28,11 +29,13 @@
 #include "vmm/range.h"
 #include "vmm/terminal.h"
 
-/* Who may; the main thread always. */
-#define MAIN	(1u << SANDBOX_MAIN)
-#define LOOP	(MAIN | 1u << SANDBOX_LOOP)
-#define DEVICES (MAIN | 1u << SANDBOX_VCPU_DEVICES)
-#define VCPU	(DEVICES | 1u << SANDBOX_VCPU)
+/* Who may; the main thread always, but for CERTS (it has more) and QUOTES. */
+#define MAIN	SANDBOX_MAIN
+#define LOOP	(MAIN | SANDBOX_LOOP)
+#define DEVICES (MAIN | SANDBOX_DEVICES)
+#define CERTS	SANDBOX_CERTS
+#define QUOTES	SANDBOX_QUOTES
+#define VCPU	(MAIN | SANDBOX_VCPU)
 #define ALL	(LOOP | VCPU)
 
 /* A call, and for those with an argument to look at, which of its values. */
@@ -123,10 +126,12 @@ static const struct rule rules[] = {
 	{CALL(newfstatat), .roles = MAIN},
 	{CALL(statx), .roles = MAIN},
 	{CALL(lseek), .roles = MAIN},
-	{CALL(pread64), .roles = DEVICES}, /* registers of assigned devices; disk images */
+	/* Registers of assigned devices; disk images; certificates. */
+	{CALL(pread64), .roles = DEVICES | CERTS},
 	{CALL(pwrite64), .roles = DEVICES},
 	{CALL(flock), .roles = MAIN},
 	{CALL(fcntl), .roles = MAIN}, /* locks of disk images */
+	{CALL_IF(fcntl, 2, UINT32_MAX, F_OFD_SETLK), .roles = CERTS},
 	{IOCTL(BLKGETSIZE64), .roles = MAIN},
 	{IOCTL(BLKSSZGET), .roles = MAIN},
 	{IOCTL(BLKPBSZGET), .roles = MAIN},
@@ -147,6 +152,11 @@ static const struct rule rules[] = {
 	{CALL(accept4), .roles = LOOP},
 	{CALL_IF(getsockopt, 3, UINT32_MAX, SO_PEERCRED), .roles = LOOP},
 	{CALL(unlinkat), .roles = MAIN},
+
+	/* The quote generation service of a TD. */
+	{CALL_IF(socket, 1, UINT32_MAX, AF_UNIX), .roles = QUOTES},
+	{CALL_IF(socket, 1, UINT32_MAX, AF_VSOCK), .roles = QUOTES},
+	{CALL(connect), .roles = QUOTES},
 
 	/* Waiting, and waking who waits. */
 	{CALL(io_uring_setup), .roles = MAIN},
@@ -291,7 +301,7 @@ static int rule_add(scmp_filter_ctx filter, const struct rule *rule)
 				      rule->argument ? 1 : 0, &comparison);
 }
 
-static int filter_build(scmp_filter_ctx filter, enum sandbox_role role)
+static int filter_build(scmp_filter_ctx filter, unsigned int roles)
 {
 	/* A tree instead of a list, and the kernel's own error codes. */
 	int result = seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2);
@@ -299,13 +309,13 @@ static int filter_build(scmp_filter_ctx filter, enum sandbox_role role)
 	if (result == 0)
 		result = seccomp_attr_set(filter, SCMP_FLTATR_API_SYSRAWRC, 1);
 	for (size_t i = 0; result == 0 && i < ARRAY_SIZE(rules); i++) {
-		if (rules[i].roles & 1u << role)
+		if (rules[i].roles & roles)
 			result = rule_add(filter, &rules[i]);
 	}
 	return result;
 }
 
-int sandbox_enter(enum sandbox_role role, enum sandbox_mode mode, struct err *err)
+int sandbox_enter(unsigned int roles, enum sandbox_mode mode, struct err *err)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	scmp_filter_ctx filter;
@@ -323,7 +333,7 @@ int sandbox_enter(enum sandbox_role role, enum sandbox_mode mode, struct err *er
 	filter = seccomp_init(mode == SANDBOX_ON ? SCMP_ACT_TRAP : SCMP_ACT_LOG);
 	if (!filter)
 		return err_set(err, -ENOMEM, "sandbox: out of memory; free some");
-	result = filter_build(filter, role);
+	result = filter_build(filter, roles);
 	if (result == 0)
 		result = seccomp_load(filter);
 	seccomp_release(filter);

@@ -11,15 +11,22 @@
 
 struct err;
 
+/* One of the first three, and what is added to it. */
 enum sandbox_role {
-	SANDBOX_MAIN,	      /* waits, takes down, builds anew */
-	SANDBOX_LOOP,	      /* serves the devices */
-	SANDBOX_VCPU,	      /* runs the guest */
-	SANDBOX_VCPU_DEVICES, /* idem, with devices of the host, whose registers it serves */
+	SANDBOX_MAIN = 1 << 0, /* waits, takes down, builds anew */
+	SANDBOX_LOOP = 1 << 1, /* serves the devices */
+	SANDBOX_VCPU = 1 << 2, /* runs the guest */
+
+	/* Of a vCPU: it serves the registers of devices of the host. */
+	SANDBOX_DEVICES = 1 << 3,
+	/* Of a vCPU: it gives the guest certificates. */
+	SANDBOX_CERTS = 1 << 4,
+	/* Of the loop, and so of the main thread: it calls the quote generation service. */
+	SANDBOX_QUOTES = 1 << 5,
 };
 
 /**
- * Limit the calling thread to the system calls of @role, for ever.
+ * Limit the calling thread to the system calls of @roles (SANDBOX_*), for ever.
  *
  * With SANDBOX_ON a forbidden call ends the process: the terminal is restored, one line on
  * stderr names call and thread, the status is EXIT_STATUS_INTERNAL. SIGSYS is unblocked for
@@ -27,6 +34,6 @@ enum sandbox_role {
  *
  * Returns 0, or -errno with @err; the thread is then as free as before.
  */
-int sandbox_enter(enum sandbox_role role, enum sandbox_mode mode, struct err *err);
+int sandbox_enter(unsigned int roles, enum sandbox_mode mode, struct err *err);
 
 #endif

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "vmm/certs.h"
 #include "vmm/cleanup.h"
 #include "vmm/err.h"
 #include "vmm/exit.h"
@@ -163,6 +164,17 @@ static void vcpu_log_place(struct vcpu *vcpu)
 			 vcpu->id, (uint64_t)regs.rip, (uint64_t)regs.rflags);
 }
 
+/*
+ * KVM has the report that goes with the certificates, and has not been in the guest. Whoever
+ * sets immediate_exit to stop the thread sets @stop before, and that is looked at after this.
+ */
+static void vcpu_return_certs(struct vcpu *vcpu)
+{
+	vcpu->has_certs = false;
+	certs_release(vcpu->env->certs);
+	__atomic_store_n(&vcpu->run->immediate_exit, 0, __ATOMIC_SEQ_CST);
+}
+
 /* Into the guest, and what it comes back for. Returns false when the thread is to end. */
 static bool vcpu_run(struct vcpu *vcpu)
 {
@@ -171,7 +183,11 @@ static bool vcpu_run(struct vcpu *vcpu)
 
 	/* After an error KVM may have left the reason as it was. */
 	vcpu->run->exit_reason = KVM_EXIT_UNKNOWN;
+	if (vcpu->has_certs)
+		__atomic_store_n(&vcpu->run->immediate_exit, 1, __ATOMIC_SEQ_CST);
 	ret = host_vcpu_run(vcpu->env->host, vcpu->fd);
+	if (vcpu->has_certs)
+		vcpu_return_certs(vcpu);
 	exit = exit_decode(vcpu->run, vcpu->run_bytes, ret, vcpu->env->type->kvm_type);
 	return vcpu_handle(vcpu, &exit);
 }
@@ -190,13 +206,15 @@ static void *vcpu_thread(void *argument)
 	sigaddset(&kick, kick_signal());
 	pthread_sigmask(SIG_UNBLOCK, &kick, NULL);
 
-	if (sandbox_enter(vcpu->env->role, vcpu->env->sandbox, &err)) {
+	if (sandbox_enter(vcpu->env->roles, vcpu->env->sandbox, &err)) {
 		vcpu_end(vcpu, VCPU_FAILED, err.text);
 		return NULL;
 	}
 	while (go_on && !atomic_load(&vcpu->stop)) {
 		go_on = vcpu_run(vcpu);
 	}
+	if (vcpu->has_certs)
+		certs_release(vcpu->env->certs);
 	if (go_on)
 		vcpu_log_place(vcpu);
 	return NULL;

@@ -12,6 +12,7 @@
 #include "devices/devices.h"
 #include "vmm/sandbox.h"
 
+struct certs;
 struct err;
 struct guest_memory;
 struct guest_type_ops;
@@ -19,6 +20,7 @@ struct host;
 struct kvm_cpuid2;
 struct kvm_run;
 struct log;
+struct quote;
 struct vcpu;
 
 /* How a vCPU's thread ended. */
@@ -37,7 +39,9 @@ struct vcpu_env {
 	struct guest_memory *memory;
 	const struct guest_type_ops *type;
 	enum sandbox_mode sandbox;
-	enum sandbox_role role; /* of vCPU threads */
+	unsigned int roles;  /* in the sandbox, of vCPU threads */
+	struct quote *quote; /* NULL: none */
+	struct certs *certs; /* NULL: none */
 	struct log *log;
 	bool is_reset; /* they start as after a reset: firmware sets up the rest */
 	/* On the vCPU's thread, once, unless it was told to stop. */

@@ -2,12 +2,15 @@
 /* What a vCPU's thread does about an exit. */
 #include "vmm/vcpu_handle.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <linux/kvm.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "devices/quote.h"
 #include "memory/memory.h"
+#include "vmm/certs.h"
 #include "vmm/err.h"
 #include "vmm/host.h"
 #include "vmm/last_words.h"
@@ -151,7 +154,38 @@ static bool tdx_fatal_answer(struct vcpu *vcpu, const struct exit *exit)
 static bool tdx_info_answer(struct vcpu *vcpu, const struct exit *exit)
 {
 	(void)exit;
-	exit_reply_tdx_info(vcpu->run, false);
+	exit_reply_tdx_info(vcpu->run, vcpu->env->quote != NULL);
+	return true;
+}
+
+/* Without a service it stays at what KVM says: not supported. */
+static bool tdx_quote_answer(struct vcpu *vcpu, const struct exit *exit)
+{
+	if (vcpu->env->quote)
+		exit_reply_tdx(vcpu->run, quote_request(vcpu->env->quote, exit->address,
+							exit->range_bytes));
+	return true;
+}
+
+static bool tdx_notify_answer(struct vcpu *vcpu, const struct exit *exit)
+{
+	if (vcpu->env->quote)
+		exit_reply_tdx(vcpu->run,
+			       quote_set_notify(vcpu->env->quote, vcpu->id, exit->detail));
+	return true;
+}
+
+/* KVM only asks when the VM has certificates. */
+static bool certs_answer(struct vcpu *vcpu, const struct exit *exit)
+{
+	uint64_t n_pages = 0;
+	int ret = -EIO;
+
+	if (vcpu->env->certs)
+		ret = certs_give(vcpu->env->certs, vcpu->env->memory, exit->address,
+				 exit->range_bytes, &n_pages);
+	vcpu->has_certs = ret == 0;
+	exit_reply_certs(vcpu->run, -ret, n_pages);
 	return true;
 }
 
@@ -203,8 +237,8 @@ static bool (*const handlers[])(struct vcpu *vcpu, const struct exit *exit) = {
 	[EXIT_MMIO] = mmio_access,	     [EXIT_SHUTDOWN] = shutdown_answer,
 	[EXIT_HYPERCALL] = hypercall_answer, [EXIT_MEMORY_FAULT] = memory_fault_answer,
 	[EXIT_SEV_TERM] = sev_term_answer,   [EXIT_TDX_FATAL] = tdx_fatal_answer,
-	[EXIT_CERTS] = nothing_answer,	     [EXIT_TDX_INFO] = tdx_info_answer,
-	[EXIT_TDX_QUOTE] = nothing_answer,   [EXIT_TDX_NOTIFY] = nothing_answer,
+	[EXIT_CERTS] = certs_answer,	     [EXIT_TDX_INFO] = tdx_info_answer,
+	[EXIT_TDX_QUOTE] = tdx_quote_answer, [EXIT_TDX_NOTIFY] = tdx_notify_answer,
 	[EXIT_CRASHED] = crashed_answer,     [EXIT_FAILED] = failed_answer,
 };
 

@@ -19,6 +19,7 @@ struct vcpu {
 	atomic_bool stop;
 	unsigned int n_faults_in_vain; /* on end, at @fault_gpa */
 	gpa_t fault_gpa;
+	bool has_certs; /* until KVM has completed the request for them */
 };
 
 /* Tell the machine that the thread ends, and why. */

@@ -52,7 +52,7 @@ static void start_first_thread(void)
 }
 
 /* A child that enters the sandbox and then does @act; returns its exit status, or -signal. */
-static int run_child(enum sandbox_role role, enum sandbox_mode mode, void (*act)(void))
+static int run_child(unsigned int roles, enum sandbox_mode mode, void (*act)(void))
 {
 	int fds[2];
 	int status;
@@ -68,7 +68,7 @@ static int run_child(enum sandbox_role role, enum sandbox_mode mode, void (*act)
 		if (dup2(fds[1], STDERR_FILENO) < 0)
 			leave(99);
 		start_first_thread();
-		if (sandbox_enter(role, mode, &err) < 0) {
+		if (sandbox_enter(roles, mode, &err) < 0) {
 			dprintf(STDERR_FILENO, "%s\n", err.text);
 			leave(98);
 		}
@@ -83,20 +83,20 @@ static int run_child(enum sandbox_role role, enum sandbox_mode mode, void (*act)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
 }
 
-static void expect_allowed(enum sandbox_role role, void (*act)(void))
+static void expect_allowed(unsigned int roles, void (*act)(void))
 {
-	int status = run_child(role, SANDBOX_ON, act);
+	int status = run_child(roles, SANDBOX_ON, act);
 
-	ck_assert_msg(status == 0, "role %u: status %d: %s", role, status, said);
+	ck_assert_msg(status == 0, "roles %#x: status %d: %s", roles, status, said);
 }
 
-static void expect_forbidden(enum sandbox_role role, void (*act)(void), const char *call)
+static void expect_forbidden(unsigned int roles, void (*act)(void), const char *call)
 {
 	char line[128];
-	int status = run_child(role, SANDBOX_ON, act);
+	int status = run_child(roles, SANDBOX_ON, act);
 
 	snprintf(line, sizeof(line), "alcove: sandbox: forbidden system call %s/", call);
-	ck_assert_msg(status == EXIT_STATUS_INTERNAL, "role %u: status %d: %s", role, status,
+	ck_assert_msg(status == EXIT_STATUS_INTERNAL, "roles %#x: status %d: %s", roles, status,
 		      said);
 	ck_assert_msg(!strncmp(said, line, strlen(line)), "not '%s' but: %s", line, said);
 }
@@ -155,7 +155,7 @@ static void act_other_option(void)
 
 static void act_socket(void)
 {
-	socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 }
 
 static void act_open(void)
@@ -277,15 +277,43 @@ static void act_write_register(void)
 	(void)!pwrite(-1, NULL, 0, 0);
 }
 
+static void act_connect(void)
+{
+	static const int families[] = {AF_UNIX, AF_VSOCK};
+
+	for (size_t i = 0; i < ARRAY_SIZE(families); i++)
+		(void)!socket(families[i], SOCK_STREAM | SOCK_CLOEXEC, 0);
+	(void)!connect(-1, NULL, 0);
+}
+
+static void act_lock(void)
+{
+	(void)!fcntl(-1, F_OFD_SETLK, NULL);
+	(void)!pread(-1, NULL, 0, 0);
+}
+
+/* Whose roles a thread can have. */
+enum { MAIN, LOOP, VCPU, VCPU_DEVICES, VCPU_CERTS, MAIN_QUOTES, LOOP_QUOTES, N_ROLES };
+
+static const unsigned int roles_of[] = {
+	[MAIN] = SANDBOX_MAIN,
+	[LOOP] = SANDBOX_LOOP,
+	[VCPU] = SANDBOX_VCPU,
+	[VCPU_DEVICES] = SANDBOX_VCPU | SANDBOX_DEVICES,
+	[VCPU_CERTS] = SANDBOX_VCPU | SANDBOX_CERTS,
+	[MAIN_QUOTES] = SANDBOX_MAIN | SANDBOX_QUOTES,
+	[LOOP_QUOTES] = SANDBOX_LOOP | SANDBOX_QUOTES,
+};
+
 START_TEST(test_every_role_may_do_the_everyday)
 {
-	for (enum sandbox_role role = SANDBOX_MAIN; role <= SANDBOX_VCPU_DEVICES; role++) {
-		expect_allowed(role, act_nothing);
-		expect_allowed(role, act_everyday);
-		expect_allowed(role, act_terminal);
-		expect_allowed(role, act_terminal_anew);
-		expect_allowed(role, act_last_words);
-		expect_allowed(role, act_signal_msi);
+	for (size_t i = 0; i < N_ROLES; i++) {
+		expect_allowed(roles_of[i], act_nothing);
+		expect_allowed(roles_of[i], act_everyday);
+		expect_allowed(roles_of[i], act_terminal);
+		expect_allowed(roles_of[i], act_terminal_anew);
+		expect_allowed(roles_of[i], act_last_words);
+		expect_allowed(roles_of[i], act_signal_msi);
 	}
 }
 END_TEST
@@ -298,7 +326,9 @@ END_TEST
 
 START_TEST(test_no_role_may_do_what_alcove_never_does)
 {
-	for (enum sandbox_role role = SANDBOX_MAIN; role <= SANDBOX_VCPU_DEVICES; role++) {
+	for (size_t i = 0; i < N_ROLES; i++) {
+		unsigned int role = roles_of[i];
+
 		expect_forbidden(role, act_socket, "socket");
 		expect_forbidden(role, act_other_option, "getsockopt");
 		expect_forbidden(role, act_execute, "execve");
@@ -315,32 +345,31 @@ START_TEST(test_roles_differ)
 	static const struct {
 		void (*act)(void);
 		const char *call;
-		bool may[4]; /* by role */
+		bool may[N_ROLES];
 	} cases[] = {
 		{act_run,
 		 "ioctl",
-		 {[SANDBOX_MAIN] = true, [SANDBOX_VCPU] = true, [SANDBOX_VCPU_DEVICES] = true}},
-		{act_set_irqs, "ioctl", {[SANDBOX_MAIN] = true, [SANDBOX_VCPU_DEVICES] = true}},
+		 {true, [VCPU] = true, true, [VCPU_CERTS] = true, [MAIN_QUOTES] = true}},
+		{act_set_irqs, "ioctl", {true, [VCPU_DEVICES] = true, [MAIN_QUOTES] = true}},
 		{act_write_register,
 		 "pwrite64",
-		 {[SANDBOX_MAIN] = true, [SANDBOX_VCPU_DEVICES] = true}},
-		{act_bind, "ioctl", {[SANDBOX_MAIN] = true}},
-		{act_create_vm, "ioctl", {[SANDBOX_MAIN] = true}},
-		{act_open, "openat", {[SANDBOX_MAIN] = true}},
-		{act_accept, "accept4", {[SANDBOX_MAIN] = true, [SANDBOX_LOOP] = true}},
-		{act_peer, "getsockopt", {[SANDBOX_MAIN] = true, [SANDBOX_LOOP] = true}},
-		{act_io_uring,
-		 "io_uring_enter",
-		 {[SANDBOX_MAIN] = true, [SANDBOX_LOOP] = true}},
+		 {true, [VCPU_DEVICES] = true, [MAIN_QUOTES] = true}},
+		{act_lock, "fcntl", {true, [VCPU_CERTS] = true, [MAIN_QUOTES] = true}},
+		{act_connect, "socket", {[MAIN_QUOTES] = true, [LOOP_QUOTES] = true}},
+		{act_bind, "ioctl", {true, [MAIN_QUOTES] = true}},
+		{act_create_vm, "ioctl", {true, [MAIN_QUOTES] = true}},
+		{act_open, "openat", {true, [MAIN_QUOTES] = true}},
+		{act_accept, "accept4", {true, true, [MAIN_QUOTES] = true, true}},
+		{act_peer, "getsockopt", {true, true, [MAIN_QUOTES] = true, true}},
+		{act_io_uring, "io_uring_enter", {true, true, [MAIN_QUOTES] = true, true}},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		for (enum sandbox_role role = SANDBOX_MAIN; role <= SANDBOX_VCPU_DEVICES;
-		     role++) {
+		for (size_t role = 0; role < N_ROLES; role++) {
 			if (cases[i].may[role])
-				expect_allowed(role, cases[i].act);
+				expect_allowed(roles_of[role], cases[i].act);
 			else
-				expect_forbidden(role, cases[i].act, cases[i].call);
+				expect_forbidden(roles_of[role], cases[i].act, cases[i].call);
 		}
 	}
 }

@@ -8,82 +8,20 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "tests/fake/convertible.h"
 #include "tests/unit/unit.h"
-#include "vmm/cleanup.h"
-#include "vmm/err.h"
-#include "vmm/log.h"
-#include "vmm/type.h"
+#include "tests/unit/vcpu_rig.h"
 
-#define RAM_BYTES (16 * MIB)
+#define RAM_BYTES RIG_RAM_BYTES
 #define PAGE	  GRANULE_BYTES
 
 enum { FAULTS_MAX = 5000 };
 
-/* A vCPU, and how its thread ended. */
-struct rig {
-	struct convertible c;
-	struct log log;
-	struct vcpu_env env;
-	struct kvm_cpuid2 cpuid;
-	struct vcpu *vcpu;
-	pthread_mutex_t lock;
-	pthread_cond_t changed;
-	bool has_ended;
-	enum vcpu_end end;
-	char reason[160];
-	/* The guest's. */
-	unsigned int n_exits;
-	uint64_t replies[8];
-};
-
-static void rig_ended(void *machine, enum vcpu_end end, const char *reason)
-{
-	struct rig *rig = machine;
-	WITH_LOCK(&rig->lock);
-
-	rig->has_ended = true;
-	rig->end = end;
-	strncpy(rig->reason, reason, sizeof(rig->reason) - 1);
-	pthread_cond_signal(&rig->changed);
-}
-
 /* Run @guest until its vCPU ends. */
 static void rig_run(struct rig *rig, fake_guest_fn *guest)
 {
-	struct err err = {0};
-
-	*rig = (struct rig){.lock = PTHREAD_MUTEX_INITIALIZER,
-			    .changed = PTHREAD_COND_INITIALIZER};
-	convertible_init(&rig->c, BACKING_INPLACE, RAM_BYTES, true);
-	log_init(&rig->log, STDERR_FILENO, 0);
-	rig->env = (struct vcpu_env){
-		.host = rig->c.host,
-		.memory = rig->c.memory,
-		.type = guest_type_find(GUEST_TYPE_SW),
-		.sandbox = SANDBOX_OFF,
-		.log = &rig->log,
-		.ended = rig_ended,
-		.machine = rig,
-	};
-	vcpu_init_signal();
-	fake_set_guest(rig->c.fake, guest, rig);
-	ck_assert_int_eq(vcpu_new(&rig->env, rig->c.vm, 0, &rig->cpuid, &rig->vcpu, &err), 0);
-	ck_assert_int_eq(vcpu_start(rig->vcpu, &err), 0);
-	pthread_mutex_lock(&rig->lock);
-	while (!rig->has_ended)
-		pthread_cond_wait(&rig->changed, &rig->lock);
-	pthread_mutex_unlock(&rig->lock);
-	vcpu_free(rig->vcpu);
-	convertible_check_all(&rig->c);
-	convertible_fini(&rig->c);
-	log_fini(&rig->log);
-}
-
-static int leave_by_shutdown(struct kvm_run *run)
-{
-	run->exit_reason = KVM_EXIT_SHUTDOWN;
-	return 0;
+	rig_init(rig, GUEST_TYPE_SW);
+	rig_go(rig, guest);
+	rig_fini(rig);
 }
 
 static int leave_by_fault(struct kvm_run *run, gpa_t gpa, uint64_t flags)
