@@ -64,8 +64,9 @@ static const struct {
 	[BACKING_PAIRED] =
 		{.has_memfd = true,
 		 .set = paired_set,
-		 .cure = "this kernel has no guest_memfd for private memory; use Linux "
-			 "6.8 or newer"},
+		 .cure = "this kernel has no guest_memfd for private memory, or converts "
+			 "in place only; use Linux 6.8 or newer, or load kvm with "
+			 "gmem_in_place_conversion=0"},
 };
 
 static int ram_create_guest_memfd(struct guest_memory *memory, uint64_t size_bytes,

@@ -15,6 +15,7 @@
 #include "vmm/machine.h"
 #include "vmm/nearest.h"
 #include "vmm/options.h"
+#include "vmm/probe_command.h"
 #include "vmm/suite.h"
 #include "vmm/value.h"
 #include "vmm/version.h"
@@ -56,6 +57,14 @@ static const struct command commands[] = {
 		.help = "List devices of the host, get them ready for guests and back",
 		.print_help = device_print_help,
 		.run = device_command,
+	},
+	{
+		.name = "probe",
+		.synopsis = "[--json] [--type=TYPE]... [--device=ADDRESS]... [CONFIG]",
+		.help = "Say whether this host can run a guest, and what it lacks",
+		.options = "--json --type= --device=",
+		.print_help = probe_print_help,
+		.run = probe_command,
 	},
 	{
 		.name = "ps",
