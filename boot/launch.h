@@ -10,8 +10,12 @@
 #define BOOT_LAUNCH_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "vmm/range.h"
+
+struct boot_entry;
+struct guest_memory;
 
 enum launch_kind {
 	LAUNCH_MEASURED,   /* the contents are part of the measurement */
@@ -59,5 +63,79 @@ const struct launch_piece *launch_find(const struct launch *launch, struct range
 void launch_fini(struct launch *launch);
 
 #define _cleanup_launch_ __attribute__((cleanup(launch_fini)))
+
+/* --- Measurement --- */
+
+enum { LAUNCH_DIGEST_BYTES = 48 /* SHA-384 */ };
+
+/*
+ * Who launches. Alcove does as QEMU does; the others start the same firmware with pages of
+ * other types, or in another order, and with other registers after a reset, so that their
+ * digests are others.
+ */
+enum launch_profile {
+	LAUNCH_PROFILE_QEMU,
+	LAUNCH_PROFILE_EC2, /* Amazon's */
+	LAUNCH_PROFILE_GCE, /* Google's */
+	LAUNCH_PROFILE_COUNT,
+};
+
+/* The processors of an SEV-SNP guest, whose first registers are part of its digest. */
+struct launch_vcpus {
+	const struct boot_entry *entry;
+	unsigned int n_vcpus;	     /* at least 1 */
+	uint32_t signature;	     /* CPUID 1 EAX */
+	uint64_t features;	     /* of the VMSA, as given to KVM_SEV_INIT2 */
+	enum launch_profile profile; /* other than QEMU's: of a guest that starts as reset */
+};
+
+/**
+ * The digest that the secure processor makes of a launch: all pieces, in order, then the
+ * processors.
+ *
+ * MEASURED is page type NORMAL, the other kinds are those of the same name. Policy, host data,
+ * ID block, and what is in secrets and CPUID pages are not part of it.
+ *
+ * @launch: MEASURED pieces are shared memory, with the contents to be launched.
+ * Returns 0; -EFAULT (a MEASURED piece is no shared memory); -ENOMEM.
+ * Source: AMD SEV-SNP firmware ABI (56860), 8.17.2, table of PAGE_INFO; VMPL permissions are 0
+ * under KVM.
+ */
+int launch_digest_snp(struct guest_memory *memory, const struct launch *launch,
+		      const struct launch_vcpus *vcpus,
+		      uint8_t ret_digest[LAUNCH_DIGEST_BYTES]);
+
+/*
+ * KVM adds a page to a TD and measures it before it goes on to the next one. Kernels before TDX
+ * was in mainline added all pages of a section first; published values may be of either kind.
+ */
+enum launch_order {
+	LAUNCH_SINGLE_PASS,
+	LAUNCH_TWO_PASS, /* piece by piece */
+};
+
+/**
+ * The measurement (MRTD) that the TDX module makes of a launch.
+ *
+ * All pages are added, which measures their addresses. The contents of MEASURED pieces are
+ * measured, and those of ZERO, which a TD does not know: they are pages of zeroes like any
+ * other (KVM_TDX_MEASURE_MEMORY_REGION). Contents of UNMEASURED ones are not. Attributes, XFAM,
+ * MRCONFIGID and its like are fields of their own in a TD's report.
+ *
+ * @launch: MEASURED and ZERO pieces are shared memory, with the contents to be launched.
+ * Returns 0; -EFAULT (one of those is no shared memory); -EINVAL (a piece of a kind that a TD
+ * cannot have: SECRETS, CPUID); -ENOMEM.
+ * Source: Intel TDX Module Base Specification, 12.2 "MRTD: Build-Time Measurement Register";
+ * td-shim td-shim-tools.
+ */
+int launch_digest_tdx(struct guest_memory *memory, const struct launch *launch,
+		      enum launch_order order, uint8_t ret_mrtd[LAUNCH_DIGEST_BYTES]);
+
+/**
+ * CPUID 1 EAX of a CPU model of QEMU, "EPYC-Milan", also with a version ("EPYC-Milan-v2").
+ *
+ * Returns 0, or -ENOENT.
+ */
+int cpu_signature_find(const char *name, uint32_t *ret_signature);
 
 #endif

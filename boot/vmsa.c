@@ -10,6 +10,9 @@
 
 #include "boot/vmsa_page.h"
 
+#define RDX_RESET 0x600U
+#define PAT_GCE	  UINT64_C(0x00070106)
+
 static const struct {
 	const char *name;
 	uint8_t family, model, stepping;
@@ -62,6 +65,28 @@ void snp_vcpu_reset(struct boot_vcpu *ret_vcpu, uint32_t entry, uint32_t signatu
 	segment_reset(&sregs->ldt, 2, true);
 	/* A busy 32-bit TSS. */
 	segment_reset(&sregs->tr, 11, true);
+}
+
+void snp_vcpu_set_profile(struct boot_vcpu *vcpu, enum launch_profile profile, bool is_first)
+{
+	struct kvm_sregs *sregs = &vcpu->sregs;
+
+	if (profile == LAUNCH_PROFILE_QEMU)
+		return;
+	vcpu->regs.rdx = RDX_RESET;
+	snp_state_reset(&vcpu->state);
+	vcpu->has_state = true;
+	vcpu->state.mxcsr = 0;
+	vcpu->state.fcw = 0;
+	if (profile == LAUNCH_PROFILE_GCE) {
+		vcpu->state.pat = PAT_GCE;
+		return;
+	}
+	/* EC2: neither accessed nor busy; but for code of the other processors. */
+	if (is_first)
+		sregs->cs.type = 10;
+	sregs->ss.type = 2;
+	sregs->tr.type = 3;
 }
 
 static void put(uint8_t *page, unsigned int offset, const void *value, size_t value_bytes)

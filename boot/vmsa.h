@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "boot/boot.h"
+#include "boot/launch.h"
 
 /* As KVM creates a processor. */
 void snp_state_reset(struct boot_vcpu_state *ret_state);
@@ -28,6 +29,14 @@ void snp_state_reset(struct boot_vcpu_state *ret_state);
  * @signature: CPUID 1 EAX, in RDX.
  */
 void snp_vcpu_reset(struct boot_vcpu *ret_vcpu, uint32_t entry, uint32_t signature);
+
+/**
+ * Change registers after a reset to those that another launches with.
+ *
+ * @vcpu: as snp_vcpu_reset left it. @is_first: the boot processor.
+ * Source: virtee/sev-snp-measure, sevsnpmeasure/vmsa.py.
+ */
+void snp_vcpu_set_profile(struct boot_vcpu *vcpu, enum launch_profile profile, bool is_first);
 
 /**
  * Make a processor's save area.
@@ -55,12 +64,5 @@ int vmsa_parse(const uint8_t page[GRANULE_BYTES], struct boot_vcpu *ret_vcpu,
  * CPUID 1 EAX of a processor, as AMD's CPUID specification (25481) puts it together.
  */
 uint32_t cpu_signature(unsigned int family, unsigned int model, unsigned int stepping);
-
-/**
- * The signature of a CPU model of QEMU, "EPYC-Milan", also with a version ("EPYC-Milan-v2").
- *
- * Returns 0, or -ENOENT.
- */
-int cpu_signature_find(const char *name, uint32_t *ret_signature);
 
 #endif

@@ -7,13 +7,15 @@
  */
 #include "boot/firmware_ovmf.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "boot/measure_snp.h"
-#include "boot/measure_tdx.h"
+#include "boot/boot.h"
+#include "boot/firmware_launch.h"
 #include "vmm/cleanup.h"
 #include "vmm/err.h"
+#include "vmm/host_offline.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t data_bytes);
 
@@ -28,53 +30,82 @@ static void check_refusal(int result, const struct err *err)
 		ASSERT((unsigned char)*c >= 0x20 && *c != 0x7f);
 }
 
-static void check_snp(const struct ovmf_image *image, const struct ovmf_snp *snp)
+/* Pieces are pages of the guest, each in one of them. */
+static uint64_t check_pieces(const struct launch *launch)
 {
-	struct snp_boot_hashes hashes = {0};
-	uint64_t total_bytes = image->size_bytes;
-	struct snp_digest digest;
-	struct snp_plan plan;
+	uint64_t total_bytes = 0;
+
+	for (size_t i = 0; i < launch->n_pieces; i++) {
+		struct range gpa = launch->pieces[i].gpa;
+
+		ASSERT(!range_is_empty(gpa) && is_aligned(gpa.start | gpa.end, GRANULE_BYTES));
+		ASSERT(launch_find(launch, gpa) == &launch->pieces[i]);
+		total_bytes += range_size(gpa);
+	}
+	return total_bytes;
+}
+
+static void check_snp(struct guest_memory *memory, const struct ovmf_image *image,
+		      const struct ovmf_snp *snp)
+{
+	const struct boot_entry entry = {.mode = BOOT_MODE_RESET, .ap_start = snp->ap_entry};
+	const struct launch_vcpus vcpus = {.entry = &entry, .n_vcpus = 2};
+	bool has_hashes = !range_is_empty(snp->hash_table);
+	_cleanup_launch_ struct launch launch = {0};
+	uint8_t digest[LAUNCH_DIGEST_BYTES];
+	struct ovmf_hashes hashes = {0};
+	struct err err = {0};
 	int ret;
 
 	ASSERT(snp->n_sections > 0 && snp->n_sections <= OVMF_SECTIONS_MAX);
-	for (unsigned int i = 0; i < snp->n_sections; i++) {
-		struct range room = {0, ovmf_image_gpa(image)}, range;
-
-		ASSERT(range_init(&range, snp->sections[i].gpa, snp->sections[i].size_bytes));
-		ASSERT(!range_is_empty(range) && range_covers(room, range));
-		ASSERT(is_aligned(range.start | range.end, GRANULE_BYTES));
-		total_bytes += range_size(range);
+	if (!has_hashes)
+		ASSERT(ovmf_launch(memory, image, snp, &hashes, LAUNCH_PROFILE_QEMU, &launch,
+				   NULL) == -EINVAL);
+	ret = ovmf_launch(memory, image, snp, has_hashes ? &hashes : NULL, LAUNCH_PROFILE_EC2,
+			  &launch, &err);
+	if (ret) {
+		check_refusal(ret, &err);
+		return;
 	}
-	ret = snp_plan_ovmf(&plan, image, snp, &hashes, NULL);
-	ASSERT((ret == 0) == !range_is_empty(snp->hash_table));
-	if (ret)
-		ASSERT(snp_plan_ovmf(&plan, image, snp, NULL, NULL) == 0);
-	snp_digest_init(&digest);
-	if (total_bytes <= MEASURE_MAX_BYTES)
-		ASSERT(snp_digest_plan(&digest, &plan) == 0);
+	ASSERT(launch.n_pieces == snp->n_sections + 1);
+	if (check_pieces(&launch) <= MEASURE_MAX_BYTES)
+		ASSERT(launch_digest_snp(memory, &launch, &vcpus, digest) == 0);
 }
 
-static void check_tdvf(const struct ovmf_image *image, const struct tdvf *tdvf)
+static void check_tdvf(struct guest_memory *memory, const struct ovmf_image *image,
+		       const struct tdvf *tdvf)
 {
-	uint8_t mrtd[MRTD_BYTES];
-	uint64_t total_bytes = 0;
-	struct tdx_plan plan;
+	_cleanup_launch_ struct launch launch = {0};
+	uint8_t mrtd[LAUNCH_DIGEST_BYTES];
+	struct err err = {0};
+	int ret;
 
 	ASSERT(tdvf->n_sections > 0 && tdvf->n_sections <= OVMF_SECTIONS_MAX);
-	tdx_plan_tdvf(&plan, image, tdvf);
-	for (unsigned int i = 0; i < plan.n_pieces; i++) {
-		const struct tdx_piece *piece = &plan.pieces[i];
-		struct range range;
+	ret = tdvf_launch(memory, image, tdvf, &launch, &err);
+	if (ret)
+		check_refusal(ret, &err);
+	else if (check_pieces(&launch) <= MEASURE_MAX_BYTES)
+		ASSERT(launch_digest_tdx(memory, &launch, LAUNCH_TWO_PASS, mrtd) == 0);
+}
 
-		ASSERT(range_init(&range, piece->gpa, piece->size_bytes));
-		ASSERT(!range_is_empty(range) && range.end <= UINT64_C(1) << 47);
-		ASSERT(is_aligned(range.start | range.end, GRANULE_BYTES));
-		ASSERT(piece->data_bytes <= piece->size_bytes);
-		ASSERT(piece->data_bytes <= image->size_bytes);
-		total_bytes += piece->size_bytes;
-	}
-	if (total_bytes <= MEASURE_MAX_BYTES)
-		ASSERT(tdx_measure(&plan, MRTD_TWO_PASS, mrtd) == 0);
+/* A guest as small as can be. */
+static void check_launch(const struct ovmf_image *image, const struct ovmf_snp *snp,
+			 const struct tdvf *tdvf)
+{
+	struct guest_memory *memory;
+	struct layout layout;
+	struct host host;
+
+	host_offline_init(&host);
+	ASSERT(layout_init(&layout, LAYOUT_RAM_BYTES_MIN, 46, NULL) == 0);
+	layout_add_firmware(&layout, image->size_bytes);
+	ASSERT(guest_memory_new(&host, HOST_OFFLINE_VM, &layout, BACKING_PLAIN, &memory,
+				NULL) == 0);
+	if (snp)
+		check_snp(memory, image, snp);
+	else
+		check_tdvf(memory, image, tdvf);
+	guest_memory_free(memory);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t data_bytes)
@@ -94,12 +125,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t data_bytes)
 	if (ret)
 		check_refusal(ret, &err);
 	else
-		check_snp(&image, &snp);
+		check_launch(&image, &snp, NULL);
 	err = (struct err){0};
 	ret = tdvf_parse(&image, &tdvf, &err);
 	if (ret)
 		check_refusal(ret, &err);
 	else
-		check_tdvf(&image, &tdvf);
+		check_launch(&image, NULL, &tdvf);
 	return 0;
 }

@@ -4,191 +4,223 @@
  * tests/unit/vectors; virtee/sev and virtee/sev-snp-measure-go have some of them as well.
  * COMPUTED: by a program that was written for this and reproduces the published ones.
  */
-#include "boot/measure_snp.h"
+#include "boot/launch.h"
 
 #include <errno.h>
 
+#include "boot/firmware_launch.h"
+#include "boot/vmsa.h"
 #include "tests/unit/firmware.h"
+#include "tests/unit/offline.h"
 #include "vmm/err.h"
 
 #define CMDLINE "console=ttyS0 loglevel=7"
 
-static void check_digest(const struct snp_digest *digest, const char *wanted)
+/* The digest of @offline's launch, of processors that start as after a reset. */
+static void check_digest(struct offline *offline, uint32_t ap_start,
+			 const struct launch_vcpus *vcpus, const char *wanted)
 {
-	char text[2 * SNP_DIGEST_BYTES + 1];
+	const struct boot_entry entry = {.mode = BOOT_MODE_RESET, .ap_start = ap_start};
+	struct launch_vcpus all = *vcpus;
+	uint8_t digest[LAUNCH_DIGEST_BYTES];
+	char text[LAUNCH_DIGEST_TEXT_BYTES];
 
-	for (size_t i = 0; i < SNP_DIGEST_BYTES; i++)
-		snprintf(text + 2 * i, 3, "%02x", digest->bytes[i]);
-	ck_assert_str_eq(text, wanted);
+	all.entry = &entry;
+	ck_assert_int_eq(launch_digest_snp(offline->memory, &offline->launch, &all, digest), 0);
+	ck_assert_str_eq(digest_format(digest, text), wanted);
 }
 
-/* The digest of the image in tests/unit/vectors before its processors; @cmdline NULL: no
- * kernel. */
-static void digest_image(const char *cmdline, struct ovmf_snp *ret_snp,
-			 struct snp_digest *ret_digest)
-{
-	struct snp_boot_hashes hashes;
-	struct ovmf_image image;
-	struct snp_plan plan;
-	uint8_t bytes[4096];
-
-	firmware_read_suffix(bytes, &image);
-	ck_assert_int_eq(ovmf_parse_snp(&image, ret_snp, NULL), 0);
-	if (cmdline)
-		ck_assert_int_eq(snp_boot_hashes_init(&hashes, "", 0, NULL, 0, cmdline), 0);
-	ck_assert_int_eq(snp_plan_ovmf(&plan, &image, ret_snp, cmdline ? &hashes : NULL, NULL),
-			 0);
-	snp_digest_init(ret_digest);
-	ck_assert_int_eq(snp_digest_plan(ret_digest, &plan), 0);
-}
-
-/* PUBLISHED; the processor is QEMU's EPYC-v4. Feature 0x20 is DEBUG_SWAP. */
+/* PUBLISHED; the processor is QEMU's EPYC-v4, kernel and initrd are empty. Feature 0x20 is
+ * DEBUG_SWAP; 1 is always there. @cmdline NULL: no kernel. */
 static const struct {
 	const char *cmdline;
-	unsigned int n_vcpus;
-	uint64_t features;
+	struct launch_vcpus vcpus;
 	const char *wanted;
 } published[] = {
-	{NULL, 1, 0x1,
+	{NULL,
+	 {.n_vcpus = 1, .features = 0x1},
 	 "19358ba9a7615534a9a1e2f0dfc29384dcd4dcb7062ff9c6013b26869a5fc6ec"
 	 "abe033c48dd6f6db5d6d76e7c5df632d"},
-	{NULL, 1, 0x20,
+	{NULL,
+	 {.n_vcpus = 1, .features = 0x20},
 	 "e1e1ca029dd7973ab9513295be68198472dcd4fc834bd9af9b63f6e8a1674dbf"
 	 "281a9278a4a2ebe0eed9f22adbcd0e2b"},
-	{CMDLINE, 1, 0,
+	{CMDLINE,
+	 {.n_vcpus = 1},
 	 "6d287813eb5222d770f75005c664e34c204f385ce832cc2ce7d0d6f354454362"
 	 "f390ef83a92046c042e706363b4b08fa"},
-	{CMDLINE, 1, 0x21,
+	{CMDLINE,
+	 {.n_vcpus = 1, .features = 0x21},
 	 "803f691094946e42068aaa3a8f9e26a5c89f36f7b73ecfb28c653360fe4b3aba"
 	 "7e534442e7e1e17895dfe778d0228977"},
-	{"", 4, 0x1,
+	{"",
+	 {.n_vcpus = 1},
+	 "ddc5224521617a536ee7ce9dd6224d1b58a8d4fda1c741f3ac99fc4bfa04ba6e"
+	 "9fc98646d4a07a9079397fa3852819b5"},
+	{"",
+	 {.n_vcpus = 1, .features = 0x20},
+	 "329c8ce0972ae52343b64d34a434a86f245dfd74f5ed7aae15d22efc78fb9683"
+	 "632b9b50e4e1d7fa41179ef98a7ef198"},
+	{"",
+	 {.n_vcpus = 4, .features = 0x1},
 	 "5061fffb019493a903613d56d54b94912a1a2f9e4502385f5c194616753720a9"
 	 "2441310ba6c4933de877c36e23046ad5"},
-	{"", 4, 0x21,
+	{"",
+	 {.n_vcpus = 4, .features = 0x21},
 	 "4953b1fb416fa874980e8442b3706d345926d5f38879134e00813c5d7abcbe78"
 	 "eafe7b422907be0b4698e2414a631942"},
+	{"",
+	 {.n_vcpus = 1, .profile = LAUNCH_PROFILE_EC2},
+	 "0883bd0eeb716e65b7b977a321c278d1e51b33b5c655fab985443bbcc65c086b"
+	 "9c15e8a0bd8811050dec7e24964e5056"},
+	{"",
+	 {.n_vcpus = 1, .features = 0x20, .profile = LAUNCH_PROFILE_EC2},
+	 "0ce9ccc06bab55eebe8abc234f3df6514883977a68a591b71052498ab52b2f1a"
+	 "a415db338033946ef93aa8278c0d67fb"},
+	{"",
+	 {.n_vcpus = 1, .profile = LAUNCH_PROFILE_GCE},
+	 "5da7106cf14cf46b1725ebab123eb9e53bd46a1e9f400cd0c08e7827b04b688e"
+	 "a8b4e403c8404efed4397ea5d5d0722e"},
+	{"",
+	 {.n_vcpus = 4, .profile = LAUNCH_PROFILE_GCE},
+	 "5c5debf100fc339f90276e761ee1f1658d08922c3b20e2a2e6c7a6c3370b2452"
+	 "a15a00eae11886a93d6fd1e7ab81e29d"},
 };
 
 START_TEST(test_published_digests_are_ours)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(published); i++) {
-		struct boot_vcpu bsp, ap;
-		struct snp_digest digest;
+		const char *cmdline = published[i].cmdline;
+		struct launch_vcpus vcpus = published[i].vcpus;
+		struct ovmf_hashes hashes;
+		struct ovmf_image image;
+		struct offline offline;
+		uint8_t bytes[4096];
 		struct ovmf_snp snp;
-		uint32_t signature;
 
-		digest_image(published[i].cmdline, &snp, &digest);
-		ck_assert_int_eq(cpu_signature_find("EPYC-v4", &signature), 0);
-		snp_vcpu_reset(&bsp, SNP_RESET_ENTRY, signature);
-		snp_vcpu_reset(&ap, snp.ap_entry, signature);
-		ck_assert_int_eq(snp_digest_vcpus(&digest, &bsp, &ap, published[i].n_vcpus,
-						  published[i].features),
+		offline_init(&offline, sizeof(bytes));
+		firmware_read_suffix(bytes, &image);
+		ck_assert_int_eq(ovmf_parse_snp(&image, &snp, NULL), 0);
+		if (cmdline)
+			ck_assert_int_eq(ovmf_hashes_init(&hashes, "", 0, NULL, 0, cmdline), 0);
+		ck_assert_int_eq(ovmf_launch(offline.memory, &image, &snp,
+					     cmdline ? &hashes : NULL, vcpus.profile,
+					     &offline.launch, NULL),
 				 0);
-		check_digest(&digest, published[i].wanted);
+		ck_assert_int_eq(cpu_signature_find("EPYC-v4", &vcpus.signature), 0);
+		check_digest(&offline, snp.ap_entry, &vcpus, published[i].wanted);
+		offline_fini(&offline);
 	}
 }
 END_TEST
 
-/* PUBLISHED, tests of calc_snp_ovmf_hash: the image alone. */
-START_TEST(test_the_image_alone_has_the_published_digest)
-{
-	struct snp_digest digest;
-	struct ovmf_image image;
-	uint8_t bytes[4096];
+/* COMPUTED, with one processor, which every launch has. */
+static const struct {
+	size_t n_pieces;
+	struct launch_piece pieces[3];
+	const char *wanted;
+} computed[] = {
+	{0,
+	 {{.kind = 0}},
+	 "108432463da76821f35c5daf2f7aecc0ce9ce88652de5f70f638c7a0345c11f2"
+	 "f80025654b80e7be10a9fe0ee1b75f33"},
+	{1,
+	 {{{0x1000, 0x2000}, LAUNCH_MEASURED}},
+	 "48795caa47068d50072a280d3638ba7c99c9c3d04e3857b7088b4f35713524ca"
+	 "a870149acc62866f100c5f617a4fb34e"},
+	{1,
+	 {{{0x1000, 0x2000}, LAUNCH_ZERO}},
+	 "e29b9777288e5430d98304372768b012a5dd03d566f1289f688df6e5f340837f"
+	 "49215fc478916a92b642ccb87cfcb2ba"},
+	{3,
+	 {{{0x2000, 0x3000}, LAUNCH_SECRETS},
+	  {{0x3000, 0x4000}, LAUNCH_CPUID},
+	  {{0x4000, 0x5000}, LAUNCH_UNMEASURED}},
+	 "84da4951b41d152ddb6f6ff94df4678dc01770a953e750288f3507049159aae0"
+	 "835771c4dd32860e8062b83c831a5b54"},
+};
 
-	firmware_read_suffix(bytes, &image);
-	snp_digest_init(&digest);
+START_TEST(test_each_kind_of_page_has_its_digest)
+{
+	const struct launch_vcpus vcpus = {.n_vcpus = 1, .signature = 0x800f12};
+
+	for (size_t i = 0; i < ARRAY_SIZE(computed); i++) {
+		struct offline offline;
+
+		offline_init(&offline, 0);
+		for (size_t k = 0; k < computed[i].n_pieces; k++)
+			offline_add(&offline, computed[i].pieces[k].gpa,
+				    computed[i].pieces[k].kind);
+		/* What is not measured may be anything. */
+		ck_assert_int_eq(guest_write(offline.memory, 0x4000, "anything", 8), 0);
+		check_digest(&offline, 0, &vcpus, computed[i].wanted);
+		offline_fini(&offline);
+	}
+}
+END_TEST
+
+START_TEST(test_what_is_no_memory_has_no_digest)
+{
+	const struct boot_entry entry = {.mode = BOOT_MODE_RESET};
+	const struct launch_vcpus vcpus = {.entry = &entry, .n_vcpus = 1};
+	uint8_t digest[LAUNCH_DIGEST_BYTES];
+	struct offline offline;
+
+	offline_init(&offline, 0);
+	offline_add(&offline,
+		    (struct range){OFFLINE_RAM_BYTES - 0x1000, OFFLINE_RAM_BYTES + 0x1000},
+		    LAUNCH_MEASURED);
+	ck_assert_int_eq(launch_digest_snp(offline.memory, &offline.launch, &vcpus, digest),
+			 -EFAULT);
 	ck_assert_int_eq(
-		snp_digest_page(&digest, SNP_PAGE_NORMAL, ovmf_image_gpa(&image), bytes), 0);
-	check_digest(&digest, "086e2e9149ebf45abdc3445fba5b2da8270bdbb04094d7a2c37faaa4b24af3aa"
-			      "16aff8c374c2a55c467a50da6d466b74");
-}
-END_TEST
-
-/*
- * PUBLISHED, for EC2's hypervisor, which launches the CPUID page last and has another state: so
- * it is seen that other fields lie where we have them, and that order counts.
- */
-START_TEST(test_another_launch_has_its_published_digest)
-{
-	struct snp_boot_hashes hashes;
-	struct snp_digest digest;
-	uint8_t bytes[4096], page[GRANULE_BYTES];
-	struct ovmf_image image;
-	struct boot_vcpu vcpu;
-	struct snp_plan plan;
-	struct ovmf_snp snp;
-
-	firmware_read_suffix(bytes, &image);
-	ck_assert_int_eq(ovmf_parse_snp(&image, &snp, NULL), 0);
-	ck_assert_int_eq(snp_boot_hashes_init(&hashes, "", 0, NULL, 0, ""), 0);
-	ck_assert_int_eq(snp_plan_ovmf(&plan, &image, &snp, &hashes, NULL), 0);
-	ck_assert_uint_eq(plan.n_pieces, 8);
-	ck_assert_int_eq(plan.pieces[4].type, SNP_PAGE_CPUID);
-	plan.pieces[8] = plan.pieces[4];
-	memmove(&plan.pieces[4], &plan.pieces[5], 4 * sizeof(plan.pieces[0]));
-	snp_digest_init(&digest);
-	ck_assert_int_eq(snp_digest_plan(&digest, &plan), 0);
-
-	snp_vcpu_reset(&vcpu, SNP_RESET_ENTRY, 0);
-	vcpu.sregs.cs.type = 10;
-	vcpu.sregs.ss.type = 2;
-	vcpu.sregs.tr.type = 3;
-	vmsa_init(page, &vcpu, 0x1);
-	/* MXCSR and the x87 control word. */
-	memset(page + 0x408, 0, 4);
-	memset(page + 0x410, 0, 2);
-	ck_assert_int_eq(snp_digest_page(&digest, SNP_PAGE_VMSA, 0xfffffffff000, page), 0);
-	check_digest(&digest, "7d3756157c805bf6adf617064c8552e8c1688fa1c8756f11cbf56ba5d25c9270"
-			      "fb69c0505c1cbe1c5c66c0e34c6ed3be");
-}
-END_TEST
-
-/* COMPUTED. */
-START_TEST(test_each_type_of_page_has_its_digest)
-{
-	static const uint8_t zeroes[GRANULE_BYTES];
-	struct snp_digest digest;
-	struct boot_vcpu vcpu;
-
-	snp_digest_init(&digest);
-	ck_assert_int_eq(snp_digest_page(&digest, SNP_PAGE_NORMAL, 0x1000, zeroes), 0);
-	check_digest(&digest, "e6e4d78904d9d6b33c0cbfd121998fd2d11744dae606b3aee35e2a45d6869b60"
-			      "b35c63928a9232bef72d6be386f48ec6");
-	snp_digest_init(&digest);
-	ck_assert_int_eq(snp_digest_page(&digest, SNP_PAGE_ZERO, 0x1000, NULL), 0);
-	check_digest(&digest, "4bd4147976a1e7554c1c778a781affc1c672f1965a727ba16084989b7e356044"
-			      "a28bbe585a2f75dac9356fa5ab78f061");
-	snp_digest_init(&digest);
-	ck_assert_int_eq(snp_digest_page(&digest, SNP_PAGE_SECRETS, 0x2000, NULL), 0);
-	ck_assert_int_eq(snp_digest_page(&digest, SNP_PAGE_CPUID, 0x3000, NULL), 0);
-	ck_assert_int_eq(snp_digest_page(&digest, SNP_PAGE_UNMEASURED, 0x4000, NULL), 0);
-	check_digest(&digest, "9bc788bcc61dfcd1b478db17ba4c7e67e6dc7b554d700a47f85e7dc430ba6dd5"
-			      "c80c37de1b5de93e224e40bcb2159af7");
-	snp_digest_init(&digest);
-	snp_vcpu_reset(&vcpu, SNP_RESET_ENTRY, 0x800f12);
-	ck_assert_int_eq(snp_digest_vcpus(&digest, &vcpu, NULL, 1, 0), 0);
-	check_digest(&digest, "108432463da76821f35c5daf2f7aecc0ce9ce88652de5f70f638c7a0345c11f2"
-			      "f80025654b80e7be10a9fe0ee1b75f33");
+		launch_digest_tdx(offline.memory, &offline.launch, LAUNCH_TWO_PASS, digest),
+		-EFAULT);
+	offline_fini(&offline);
 }
 END_TEST
 
 START_TEST(test_a_kernel_needs_firmware_that_checks_it)
 {
-	struct snp_boot_hashes hashes = {0};
-	struct snp_plan plan = {.n_pieces = 0x1234};
+	struct ovmf_hashes hashes = {0};
 	struct firmware firmware;
+	struct offline offline;
 	struct err err = {0};
 	struct ovmf_snp snp;
 
+	offline_init(&offline, FIRMWARE_BYTES);
 	firmware_make(&firmware);
 	firmware_put32(&firmware, FIRMWARE_SNP + 16 + 4 * 12 + 8, OVMF_SNP_MEMORY);
 	ck_assert_int_eq(ovmf_parse_snp(&firmware.image, &snp, NULL), 0);
-	ck_assert_int_eq(snp_plan_ovmf(&plan, &firmware.image, &snp, &hashes, &err), -EINVAL);
+	ck_assert_int_eq(ovmf_launch(offline.memory, &firmware.image, &snp, &hashes,
+				     LAUNCH_PROFILE_QEMU, &offline.launch, &err),
+			 -EINVAL);
 	ck_assert_ptr_nonnull(strstr(err.text, "firmware 'fw': has no page for hashes"));
-	ck_assert_uint_eq(plan.n_pieces, 0x1234);
-	ck_assert_int_eq(snp_plan_ovmf(&plan, &firmware.image, &snp, NULL, NULL), 0);
-	ck_assert_uint_eq(plan.n_pieces, 6);
+	ck_assert_uint_eq(offline.launch.n_pieces, 0);
+	ck_assert_int_eq(ovmf_launch(offline.memory, &firmware.image, &snp, NULL,
+				     LAUNCH_PROFILE_QEMU, &offline.launch, NULL),
+			 0);
+	ck_assert_uint_eq(offline.launch.n_pieces, 6);
+	offline_fini(&offline);
+}
+END_TEST
+
+START_TEST(test_a_section_needs_memory)
+{
+	struct firmware firmware;
+	struct offline offline;
+	struct err err = {0};
+	struct ovmf_snp snp;
+
+	offline_init(&offline, FIRMWARE_BYTES);
+	firmware_make(&firmware);
+	firmware_put32(&firmware, FIRMWARE_SNP + 16, OFFLINE_RAM_BYTES - 0x1000);
+	ck_assert_int_eq(ovmf_parse_snp(&firmware.image, &snp, NULL), 0);
+	ck_assert_int_eq(ovmf_launch(offline.memory, &firmware.image, &snp, NULL,
+				     LAUNCH_PROFILE_QEMU, &offline.launch, &err),
+			 -ENOSPC);
+	ck_assert_str_eq(err.text, "firmware 'fw': needs memory at 0xfff000..0x1008000, where "
+				   "the guest has none; give the guest more memory");
+	offline_fini(&offline);
 }
 END_TEST
 
@@ -201,20 +233,26 @@ START_TEST(test_hashes_lie_where_the_firmware_looks)
 	static const uint8_t nothing[] = {0xe3, 0xb0, 0xc4, 0x42, 0x98, 0xfc, 0x1c, 0x14};
 	static const uint8_t one_zero[] = {0x6e, 0x34, 0x0b, 0x9c, 0xff, 0xb3, 0x7a, 0x98};
 	static const uint8_t zeroes[GRANULE_BYTES];
-	struct snp_boot_hashes hashes;
+	uint8_t page[GRANULE_BYTES];
+	struct ovmf_hashes hashes;
 	struct firmware firmware;
-	struct snp_plan plan;
+	struct offline offline;
 	struct ovmf_snp snp;
-	const uint8_t *page;
 
+	offline_init(&offline, FIRMWARE_BYTES);
 	firmware_make(&firmware);
 	ck_assert_int_eq(ovmf_parse_snp(&firmware.image, &snp, NULL), 0);
-	ck_assert_int_eq(snp_boot_hashes_init(&hashes, "abc", 3, NULL, 0, ""), 0);
-	ck_assert_int_eq(snp_plan_ovmf(&plan, &firmware.image, &snp, &hashes, NULL), 0);
-	ck_assert_uint_eq(plan.n_pieces, 6);
-	ck_assert_int_eq(plan.pieces[5].type, SNP_PAGE_NORMAL);
-	ck_assert_uint_eq(plan.pieces[5].gpa, 0x810000);
-	page = plan.pieces[5].bytes;
+	ck_assert_int_eq(ovmf_hashes_init(&hashes, "abc", 3, NULL, 0, ""), 0);
+	/* Whatever was there before. */
+	memset(page, 0x5a, sizeof(page));
+	ck_assert_int_eq(guest_write(offline.memory, 0x810000, page, sizeof(page)), 0);
+	ck_assert_int_eq(ovmf_launch(offline.memory, &firmware.image, &snp, &hashes,
+				     LAUNCH_PROFILE_QEMU, &offline.launch, NULL),
+			 0);
+	ck_assert_uint_eq(offline.launch.n_pieces, 6);
+	ck_assert_int_eq(offline.launch.pieces[5].kind, LAUNCH_MEASURED);
+	ck_assert_uint_eq(offline.launch.pieces[5].gpa.start, 0x810000);
+	ck_assert_int_eq(guest_read(offline.memory, 0x810000, page, sizeof(page)), 0);
 	ck_assert_int_eq(memcmp(page, zeroes, 0xc00), 0);
 	ck_assert_uint_eq(page[0xc00], 0x06);
 	ck_assert_uint_eq(page[0xc00 + 16], 168);
@@ -223,6 +261,7 @@ START_TEST(test_hashes_lie_where_the_firmware_looks)
 	ck_assert_int_eq(memcmp(page + 0xc00 + 18 + 50 + 18, nothing, 8), 0);
 	ck_assert_int_eq(memcmp(page + 0xc00 + 18 + 100 + 18, abc, 8), 0);
 	ck_assert_int_eq(memcmp(page + 0xc00 + 168, zeroes, 0x400 - 168), 0);
+	offline_fini(&offline);
 }
 END_TEST
 
@@ -314,9 +353,9 @@ int main(void)
 {
 	const TTest *tests[] = {
 		test_published_digests_are_ours,
-		test_the_image_alone_has_the_published_digest,
-		test_another_launch_has_its_published_digest,
-		test_each_type_of_page_has_its_digest,
+		test_each_kind_of_page_has_its_digest,
+		test_what_is_no_memory_has_no_digest,
+		test_a_section_needs_memory,
 		test_a_kernel_needs_firmware_that_checks_it,
 		test_hashes_lie_where_the_firmware_looks,
 		test_a_processor_of_64_bits_keeps_its_state,
