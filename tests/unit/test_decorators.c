@@ -9,7 +9,7 @@
 #include "tests/fake/faulty.h"
 #include "tests/fake/trace.h"
 #include "tests/fake/verb.h"
-#include "tests/unit/unit.h"
+#include "tests/unit/cc_rig.h"
 
 #define PAGE GRANULE_BYTES
 
@@ -122,12 +122,151 @@ START_TEST(test_trace_repeats_on_a_kernel_of_its_kind_only)
 }
 END_TEST
 
+/* --- Confidential guests --- */
+
+/* The beginning of two launches, as far as the trace tells them apart. */
+static struct trace *record_launch(gpa_t gpa, bool in_place)
+{
+	struct cc_rig rig;
+	struct host *inner;
+	struct trace *trace;
+	struct kvm_sev_snp_launch_update update = {
+		.gfn_start = gpa / PAGE, .len = 2 * PAGE, .type = KVM_SEV_SNP_PAGE_TYPE_NORMAL};
+
+	snp_rig_init(&rig, in_place);
+	inner = rig.host;
+	trace = trace_new(inner);
+	update.uaddr = in_place ? 0 : (uintptr_t)rig.pages;
+	fake_traits(rig.fake)->pages_per_call = 1;
+	ck_assert_int_eq(host_snp_launch_update(trace_host(trace), rig.vm, rig.sev, &update,
+						&rig.firmware),
+			 0);
+	cc_fini(&rig);
+	return trace;
+}
+
+START_TEST(test_trace_tells_launches_apart)
+{
+	struct trace *a = record_launch(CC_GPA, false), *b = record_launch(CC_GPA, false),
+		     *c = record_launch(CC_GPA + PAGE, false), *d = record_launch(CC_GPA, true);
+	const struct trace_call *call = trace_get(a, 0);
+
+	ck_assert_int_eq(trace_compare(a, b), -1);
+	ck_assert_int_eq(trace_compare(a, c), 0);
+	ck_assert_int_eq(trace_compare(a, d), 0);
+	ck_assert_str_eq(verb_name(call->verb), "snp_launch_update");
+	ck_assert_uint_eq(call->numbers[1], KVM_SEV_SNP_PAGE_TYPE_NORMAL);
+	ck_assert_uint_eq(call->numbers[2], CC_GPA / PAGE);
+	ck_assert_uint_eq(call->numbers[3], 2 * PAGE);
+	ck_assert_uint_eq(call->numbers[4], 1);
+	ck_assert_uint_eq(call->output, PAGE);
+	trace_free(a);
+	trace_free(b);
+	trace_free(c);
+	trace_free(d);
+}
+END_TEST
+
+START_TEST(test_trace_of_a_td_has_its_configuration)
+{
+	struct cc_rig rig;
+	struct trace *trace;
+	union td_init init;
+	uint64_t module;
+
+	cc_init(&rig, KVM_X86_TDX_VM, false);
+	trace = trace_new(rig.host);
+	td_init_fill(&init);
+	init.init.mrconfigid[0] = 0x77;
+	init.init.xfam = 3 | 0xe0;
+	ck_assert_int_eq(host_tdx_init_vm(trace_host(trace), rig.vm, &init.init, &module),
+			 -EINVAL);
+	ck_assert_int_eq(trace_get(trace, 0)->result, -EINVAL);
+	ck_assert_uint_eq(trace_get(trace, 0)->numbers[1], TD_SEPT_VE);
+	ck_assert_uint_eq(trace_get(trace, 0)->numbers[2], 3 | 0xe0);
+	ck_assert_uint_eq(trace_get(trace, 0)->numbers[3], 1);
+	ck_assert_uint_eq(trace_get(trace, 0)->numbers[4], 0x77);
+	ck_assert_uint_eq(trace_get(trace, 0)->output, module);
+	ck_assert_uint_ne(module, 0);
+	trace_free(trace);
+	cc_fini(&rig);
+}
+END_TEST
+
+/* What failed so did not happen: the struct is as it was. */
+START_TEST(test_failure_comes_with_a_status)
+{
+	struct kvm_sev_snp_launch_update update = {
+		.gfn_start = CC_GPA / PAGE, .len = PAGE, .type = KVM_SEV_SNP_PAGE_TYPE_ZERO};
+	struct faulty *faulty;
+	struct cc_rig rig;
+	uint32_t firmware;
+	uint64_t module;
+
+	snp_rig_init(&rig, false);
+	faulty = faulty_new(rig.host);
+	faulty_arm(faulty, (struct fault){.nth = 1, .status = SEV_RET_RESOURCE_LIMIT});
+	ck_assert_int_eq(host_snp_launch_update(faulty_host(faulty), rig.vm, rig.sev, &update,
+						&firmware),
+			 -EIO);
+	ck_assert_uint_eq(firmware, SEV_RET_RESOURCE_LIMIT);
+	ck_assert_uint_eq(update.len, PAGE);
+	ck_assert(!fake_is_assigned(rig.fake, CC_GPA));
+	ck_assert_int_eq(host_snp_launch_update(faulty_host(faulty), rig.vm, rig.sev, &update,
+						&firmware),
+			 0);
+	ck_assert_uint_eq(firmware, 0);
+	faulty_arm(faulty, (struct fault){.nth = 1, .errnum = EBUSY, .status = UINT64_MAX});
+	ck_assert_int_eq(host_tdx_finalize_vm(faulty_host(faulty), rig.vm, &module), -EBUSY);
+	ck_assert_uint_eq(module, UINT64_MAX);
+	faulty_free(faulty);
+	cc_fini(&rig);
+}
+END_TEST
+
+/* Every verb that can fail has an errno to fail with, and a name. */
+START_TEST(test_each_verb_of_confidential_guests_can_fail)
+{
+	struct fake *fake = fake_new();
+	struct faulty *faulty = faulty_new(fake_host(fake));
+	struct host *host = faulty_host(faulty);
+	struct kvm_cpuid2 cpuid = {0};
+	struct range gpa = {0};
+	uint64_t value;
+	uint32_t firmware;
+
+	faulty_arm(faulty, (struct fault){.nth = 1, .for_ever = true});
+	ck_assert_int_lt(host_cc_get_attr(host, 0, 0, &value), 0);
+	ck_assert_int_lt(host_vm_set_tsc_khz(host, -1, 1), 0);
+	ck_assert_int_lt(host_vcpu_prefault(host, -1, &gpa), 0);
+	ck_assert_int_lt(host_sev_open(host), 0);
+	ck_assert_int_lt(host_snp_init(host, -1, -1, NULL, &firmware), 0);
+	ck_assert_int_lt(host_snp_enable_certs(host, -1, -1, &firmware), 0);
+	ck_assert_int_lt(host_snp_launch_start(host, -1, -1, NULL, &firmware), 0);
+	ck_assert_int_lt(host_snp_launch_update(host, -1, -1, NULL, &firmware), 0);
+	ck_assert_int_lt(host_snp_launch_finish(host, -1, -1, NULL, &firmware), 0);
+	ck_assert_int_lt(host_tdx_get_capabilities(host, -1, NULL, &value), 0);
+	ck_assert_int_lt(host_tdx_init_vm(host, -1, NULL, &value), 0);
+	ck_assert_int_lt(host_tdx_init_vcpu(host, -1, 0, &value), 0);
+	ck_assert_int_lt(host_tdx_get_cpuid(host, -1, &cpuid, &value), 0);
+	ck_assert_int_lt(host_tdx_init_mem_region(host, -1, NULL, true, &value), 0);
+	ck_assert_int_lt(host_tdx_finalize_vm(host, -1, &value), 0);
+	ck_assert_uint_eq(faulty_count_fired(faulty), 15);
+	faulty_free(faulty);
+	fake_free(fake);
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *tests[] = {
 		test_armed_call_fails_once_or_from_then_on,
 		test_equal_runs_have_equal_traces,
 		test_trace_repeats_on_a_kernel_of_its_kind_only,
+		test_trace_tells_launches_apart,
+		test_trace_of_a_td_has_its_configuration,
+		test_failure_comes_with_a_status,
+		test_each_verb_of_confidential_guests_can_fail,
 	};
 
 	return unit_run(unit_suite("decorators", tests, ARRAY_SIZE(tests)));
