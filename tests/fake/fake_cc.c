@@ -259,25 +259,38 @@ void fake_judge_idle(struct fake *fake, int vm)
 
 /* --- Verbs of both --- */
 
-/* __kvm_x86_dev_get_attr, sev_dev_get_attr. */
+/* sev_dev_get_attr. */
+static int get_sev_attr(const struct fake *fake, uint64_t attribute, uint64_t *ret_value)
+{
+	const struct fake_snp_traits *traits = &fake->traits.snp;
+
+	switch (attribute) {
+	case KVM_X86_SEV_VMSA_FEATURES:
+		*ret_value = traits->vmsa_features;
+		return 0;
+	case KVM_X86_SNP_POLICY_BITS:
+		*ret_value = traits->policy_bits;
+		return 0;
+	case KVM_X86_SEV_SNP_REQ_CERTS:
+		*ret_value = 1;
+		return traits->no_req_certs ? -ENXIO : 0;
+	default:
+		return -ENXIO;
+	}
+}
+
+/* __kvm_x86_dev_get_attr: what a processor's vendor knows, and one of all of them. */
 static int fake_get_attr(struct host *host, uint32_t group, uint64_t attribute,
 			 uint64_t *ret_value)
 {
 	struct fake *fake = fake_of(host);
 	WITH_LOCK(&fake->lock);
 
-	if (group == 0 && attribute == KVM_X86_XCOMP_GUEST_SUPP)
-		*ret_value = fake->traits.tdx.xfam;
-	else if (group != KVM_X86_GRP_SEV || !fake->traits.has_snp)
+	if (group == KVM_X86_GRP_SEV && fake->traits.has_snp)
+		return get_sev_attr(fake, attribute, ret_value);
+	if (group || attribute != KVM_X86_XCOMP_GUEST_SUPP)
 		return -ENXIO;
-	else if (attribute == KVM_X86_SEV_VMSA_FEATURES)
-		*ret_value = fake->traits.snp.vmsa_features;
-	else if (attribute == KVM_X86_SNP_POLICY_BITS)
-		*ret_value = fake->traits.snp.policy_bits;
-	else if (attribute == KVM_X86_SEV_SNP_REQ_CERTS && !fake->traits.snp.no_req_certs)
-		*ret_value = 1;
-	else
-		return -ENXIO;
+	*ret_value = fake->traits.tdx.xfam;
 	return 0;
 }
 

@@ -4,6 +4,7 @@
  * of AMD, the secure EPT of Intel), and what happens to them when they are taken from it.
  */
 #include <errno.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -161,9 +162,18 @@ static int scratch_of(struct fake *fake)
 	return fake->scratch;
 }
 
+/* An address that an ioctl's structure brought. */
+static void *pointer_of(uint64_t uaddr)
+{
+	void *pointer;
+
+	memcpy(&pointer, &uaddr, sizeof(pointer));
+	return pointer;
+}
+
 int fake_user_read(struct fake *fake, uint64_t uaddr, void *buffer, size_t size_bytes)
 {
-	const void *user = (const void *)(uintptr_t)uaddr;
+	const void *user = pointer_of(uaddr);
 	int fd = scratch_of(fake);
 	ssize_t n;
 
@@ -179,7 +189,7 @@ int fake_user_read(struct fake *fake, uint64_t uaddr, void *buffer, size_t size_
 
 int fake_user_write(struct fake *fake, uint64_t uaddr, const void *buffer, size_t size_bytes)
 {
-	void *user = (void *)(uintptr_t)uaddr;
+	void *user = pointer_of(uaddr);
 	int fd = scratch_of(fake);
 	ssize_t n = pwrite(fd, buffer, size_bytes, 0);
 
