@@ -157,6 +157,36 @@ static void look_file(struct probe *probe, const char *what, const char *path, b
 			  "%s", err_describe(ret));
 }
 
+/* Has it what a launch of this type needs? */
+static void look_firmware(struct probe *probe, int argument)
+{
+	static const struct {
+		enum boot_firmware kind;
+		const char *found;
+		const char *cure;
+	} kinds[GUEST_TYPE_COUNT] = {
+		[GUEST_TYPE_SNP] = {BOOT_FIRMWARE_SNP, "has SEV-SNP metadata",
+				    "give an OVMF image for SEV-SNP (OVMF.amdsev.fd)"},
+		[GUEST_TYPE_TDX] =
+			{BOOT_FIRMWARE_TDX, "has TDVF sections",
+			 "give an OVMF image for TDX (OVMF.inteltdx.fd), or td-shim"},
+	};
+	const struct config *config = probe->question.config;
+	char looked_at[PROBE_TEXT_BYTES];
+	struct err err = {0};
+
+	(void)argument;
+	if (!config->firmware || !kinds[config->type].found) {
+		look_file(probe, "firmware", config->firmware, false);
+		return;
+	}
+	snprintf(looked_at, sizeof(looked_at), "firmware '%s'", config->firmware);
+	if (boot_inspect_firmware(config->firmware, kinds[config->type].kind, &err))
+		probe_say_err(probe, PROBE_FAIL, looked_at, kinds[config->type].cure, &err);
+	else
+		probe_say(probe, PROBE_OK, looked_at, NULL, "%s", kinds[config->type].found);
+}
+
 static void look_files(struct probe *probe, int argument)
 {
 	const struct config *config = probe->question.config;
@@ -214,15 +244,12 @@ static void look_quotes(struct probe *probe, int argument)
 #define ROW(row_name, row_weight, row_look)                                      \
 	{                                                                        \
 		.name = "config." row_name, .subjects = PROBE_BIT(PROBE_CONFIG), \
-		.weight = row_weight, .look = row_look                           \
+		.weight = (row_weight), .look = (row_look)                       \
 	}
 
 const struct probe_check probe_checks_config[] = {
-	ROW("memory", PROBE_MUST, look_memory),
-	ROW("vcpus", PROBE_MUST, look_vcpus),
-	ROW("backing", PROBE_MUST, look_backing),
-	ROW("kernel", PROBE_MUST, look_kernel),
-	ROW("files", PROBE_MUST, look_files),
-	ROW("quotes", PROBE_LIMIT, look_quotes),
-	{.name = NULL},
+	ROW("memory", PROBE_MUST, look_memory),	    ROW("vcpus", PROBE_MUST, look_vcpus),
+	ROW("backing", PROBE_MUST, look_backing),   ROW("kernel", PROBE_MUST, look_kernel),
+	ROW("firmware", PROBE_MUST, look_firmware), ROW("files", PROBE_MUST, look_files),
+	ROW("quotes", PROBE_LIMIT, look_quotes),    {.name = NULL},
 };

@@ -289,10 +289,10 @@ static void look_limit(struct probe *probe, int argument)
 			"firmware");
 }
 
-#define ROW(row_name, row_weight, row_look)                                     \
-	{                                                                       \
-		.name = "snp." row_name, .subjects = PROBE_BIT(GUEST_TYPE_SNP), \
-		.weight = row_weight, .vendor = PROBE_CPU_AMD, .look = row_look \
+#define ROW(row_name, row_weight, row_look)                                         \
+	{                                                                           \
+		.name = "snp." row_name, .subjects = PROBE_BIT(GUEST_TYPE_SNP),     \
+		.weight = (row_weight), .vendor = PROBE_CPU_AMD, .look = (row_look) \
 	}
 
 const struct probe_check probe_checks_snp[] = {

@@ -187,10 +187,10 @@ static void look_limit(struct probe *probe, int argument)
 			"end another guest, or give TDX more keys in the firmware");
 }
 
-#define ROW(row_name, row_weight, row_look)                                       \
-	{                                                                         \
-		.name = "tdx." row_name, .subjects = PROBE_BIT(GUEST_TYPE_TDX),   \
-		.weight = row_weight, .vendor = PROBE_CPU_INTEL, .look = row_look \
+#define ROW(row_name, row_weight, row_look)                                           \
+	{                                                                             \
+		.name = "tdx." row_name, .subjects = PROBE_BIT(GUEST_TYPE_TDX),       \
+		.weight = (row_weight), .vendor = PROBE_CPU_INTEL, .look = (row_look) \
 	}
 
 const struct probe_check probe_checks_tdx[] = {
