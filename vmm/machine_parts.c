@@ -155,6 +155,8 @@ static int type_start(struct machine *machine, struct err *err)
 {
 	int ret = cpuid_new(machine->host, machine->vm, &machine->cpuid, err);
 
+	if (!ret)
+		machine->load_host.gpa_bits = cpuid_gpa_bits(machine->cpuid);
 	if (!ret && machine->type->has_private_memory)
 		ret = conversion_enable(machine, err);
 	if (!ret && machine->type->start)
@@ -173,7 +175,6 @@ static int memory_start(struct machine *machine, struct err *err)
 {
 	int ret;
 
-	machine->load_host.gpa_bits = cpuid_gpa_bits(machine->cpuid);
 	ret = load_get_layout(machine->config, &machine->load_host, &machine->layout, err);
 	if (!ret)
 		ret = backing_choose(machine, &machine->backing, err);

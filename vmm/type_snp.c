@@ -1,9 +1,306 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Guests with AMD SEV-SNP. */
+/*
+ * Guests with AMD SEV-SNP.
+ *
+ * Sources: Documentation/virt/kvm/x86/amd-memory-encryption.rst; Linux arch/x86/kvm/svm/sev.c;
+ * AMD SEV-SNP firmware ABI (56860).
+ */
 #include <errno.h>
+#include <inttypes.h>
 #include <linux/kvm.h>
+#include <linux/psp-sev.h>
+#include <stdlib.h>
+#include <string.h>
 
+#include "vmm/cleanup.h"
+#include "vmm/cpuid.h"
+#include "vmm/cpuid_snp.h"
+#include "vmm/host_cc.h"
+#include "vmm/log.h"
+#include "vmm/machine_launch.h"
+#include "vmm/machine_parts.h"
+#include "vmm/snp_file.h"
+#include "vmm/snp_status.h"
 #include "vmm/type.h"
+
+enum {
+	CPUID_SEV = 0x8000001f,
+	CPUID_SEV_FEATURES = 1 << 1 | 1 << 3 | 1 << 4, /* SEV, SEV-ES, SEV-SNP */
+	CPUID_SEV_C_BIT = 0x3f,
+	CPUID_SEV_ADDRESS = 0xfff, /* position of the C-bit, physical bits lost to it */
+
+	GHCB_VERSION = 2,
+	POLICY_ALWAYS_ONE = 1 << 17,
+
+	/* A failure before the firmware was asked can be of the moment: memory, a signal. */
+	TRIES_MAX = 10,
+	TRY_NS = 1000 * 1000,
+	/* How often the firmware may correct the page of CPUID leaves. */
+	CORRECTIONS_MAX = 5,
+};
+
+struct snp {
+	int sev;
+	uint64_t features; /* of VMSAs, beyond those KVM always sets */
+};
+
+static int snp_fail(struct err *err, int ret, uint32_t status, const char *what)
+{
+	if (ret == -EIO || status)
+		return err_set(err, ret, "snp: %s: %s (firmware status 0x%" PRIx32 ")", what,
+			       snp_status_describe(status), status);
+	return err_set(err, ret, "snp: %s: %s; `alcove probe --type=snp` tells more", what,
+		       err_describe(ret));
+}
+
+/* Find the C-bit, and tell the guest what kind of guest it is. */
+static int cpuid_adjust(struct machine *machine, struct err *err)
+{
+	struct kvm_cpuid_entry2 *leaf = cpuid_find(machine->cpuid, CPUID_SEV, 0);
+
+	if (!leaf || !(leaf->ebx & CPUID_SEV_C_BIT))
+		return err_set(err, -ENODEV,
+			       "snp: KVM offers no leaf 0x%x of CPUID; `alcove probe "
+			       "--type=snp` tells more",
+			       (unsigned int)CPUID_SEV);
+	*leaf = (struct kvm_cpuid_entry2){
+		.function = CPUID_SEV,
+		.eax = CPUID_SEV_FEATURES,
+		.ebx = leaf->ebx & CPUID_SEV_ADDRESS,
+	};
+	machine->load_host.c_bit = leaf->ebx & CPUID_SEV_C_BIT;
+	if (machine->load_host.gpa_bits > machine->load_host.c_bit)
+		machine->load_host.gpa_bits = machine->load_host.c_bit;
+	return 0;
+}
+
+static int policy_check(struct machine *machine, struct err *err)
+{
+	uint64_t policy = machine->config->snp_policy;
+	uint64_t allowed = UINT64_MAX;
+
+	if (!(policy & POLICY_ALWAYS_ONE))
+		return err_set(err, -EINVAL,
+			       "snp: policy 0x%" PRIx64 ": bit 17 has to be 1; add 0x20000",
+			       policy);
+	/* Kernels that do not tell have KVM_SEV_SNP_LAUNCH_START say the same without a reason.
+	 */
+	if (host_cc_get_attr(machine->host, KVM_X86_GRP_SEV, KVM_X86_SNP_POLICY_BITS, &allowed))
+		return 0;
+	if (policy & ~allowed)
+		return err_set(err, -EINVAL,
+			       "snp: policy 0x%" PRIx64 ": this host cannot do bits 0x%" PRIx64
+			       "; leave them out",
+			       policy, policy & ~allowed);
+	return 0;
+}
+
+static int sev_open(struct machine *machine, struct snp *snp, struct err *err)
+{
+	snp->sev = host_sev_open(machine->host);
+	if (snp->sev >= 0)
+		return 0;
+	return err_set(err, snp->sev, "/dev/sev: cannot open: %s; %s", err_describe(snp->sev),
+		       snp->sev == -EACCES || snp->sev == -EPERM
+			       ? "give the user access to it"
+			       : "load the module ccp, or turn SEV-SNP on in the host's "
+				 "firmware");
+}
+
+static int snp_start(struct machine *machine, struct err *err)
+{
+	struct snp *snp = malloc(sizeof(*snp));
+	const struct kvm_sev_init init = {.ghcb_version = GHCB_VERSION};
+	const struct kvm_sev_snp_launch_start start = {.policy = machine->config->snp_policy};
+	uint32_t status = 0;
+	int ret;
+
+	if (!snp)
+		return err_set(err, -ENOMEM, "snp: out of memory");
+	*snp = (struct snp){.sev = -1, .features = init.vmsa_features};
+	machine->type_state = snp;
+	ret = cpuid_adjust(machine, err);
+	if (!ret)
+		ret = policy_check(machine, err);
+	if (!ret)
+		ret = sev_open(machine, snp, err);
+	if (ret)
+		return ret;
+
+	ret = host_snp_init(machine->host, machine->vm, snp->sev, &init, &status);
+	if (ret == -EBUSY)
+		return err_set(err, ret,
+			       "snp: no ASID is left for another guest; stop one, or raise "
+			       "sev_es in the misc cgroup");
+	if (ret)
+		return snp_fail(err, ret, status, "KVM cannot begin");
+	if (machine->config->snp_certs) {
+		ret = host_snp_enable_certs(machine->host, machine->vm, snp->sev, &status);
+		if (ret)
+			return snp_fail(err, ret, status,
+					"this kernel does not ask for certificates; leave "
+					"--certs out");
+	}
+	ret = host_snp_launch_start(machine->host, machine->vm, snp->sev, &start, &status);
+	return ret ? snp_fail(err, ret, status, "the launch cannot begin") : 0;
+}
+
+static void snp_stop(struct machine *machine)
+{
+	struct snp *snp = machine->type_state;
+
+	if (snp && snp->sev >= 0)
+		host_close(machine->host, snp->sev);
+	free(snp);
+	machine->type_state = NULL;
+}
+
+static const uint8_t page_types[LAUNCH_KIND_COUNT] = {
+	[LAUNCH_MEASURED] = KVM_SEV_SNP_PAGE_TYPE_NORMAL,
+	[LAUNCH_ZERO] = KVM_SEV_SNP_PAGE_TYPE_ZERO,
+	[LAUNCH_UNMEASURED] = KVM_SEV_SNP_PAGE_TYPE_UNMEASURED,
+	[LAUNCH_SECRETS] = KVM_SEV_SNP_PAGE_TYPE_SECRETS,
+	[LAUNCH_CPUID] = KVM_SEV_SNP_PAGE_TYPE_CPUID,
+};
+
+/* Until all of it is done, or it fails for good. */
+static int pages_update(struct machine *machine, struct kvm_sev_snp_launch_update *update,
+			uint32_t *ret_status)
+{
+	const struct snp *snp = machine->type_state;
+	unsigned int n_tries = 0;
+
+	while (update->len) {
+		uint64_t left_bytes = update->len;
+		int ret;
+
+		*ret_status = 0;
+		ret = host_snp_launch_update(machine->host, machine->vm, snp->sev, update,
+					     ret_status);
+		if (!ret && update->len < left_bytes) {
+			n_tries = 0;
+			continue;
+		}
+		/* What the firmware refused it will refuse again. */
+		if ((ret && ret != -EAGAIN && ret != -EINTR && ret != -EIO) || *ret_status ||
+		    ++n_tries >= TRIES_MAX)
+			return ret ? ret : -EIO;
+		host_clock_sleep_ns(machine->host, TRY_NS);
+	}
+	return 0;
+}
+
+/* The firmware put what it would take into @page. Logs what that changes. */
+static void corrections_log(struct machine *machine, const struct snp_cpuid_page *ours,
+			    const struct snp_cpuid_page *page)
+{
+	uint32_t next = 0;
+	int at;
+
+	while ((at = snp_cpuid_page_compare(ours, page, &next)) >= 0) {
+		const struct snp_cpuid_entry *old = &ours->entries[at];
+		const struct snp_cpuid_entry *new = &page->entries[at];
+
+		log_info(machine->log,
+			 "snp: CPUID 0x%" PRIx32 ".%" PRIu32 ": the firmware takes %08" PRIx32
+			 " %08" PRIx32 " %08" PRIx32 " %08" PRIx32 ", not %08" PRIx32
+			 " %08" PRIx32 " %08" PRIx32 " %08" PRIx32,
+			 old->function, old->index, new->eax, new->ebx, new->ecx, new->edx,
+			 old->eax, old->ebx, old->ecx, old->edx);
+	}
+}
+
+/* The firmware says what it does not like by correcting it; that is what it is given next. */
+static int cpuid_launch(struct machine *machine, struct kvm_sev_snp_launch_update *update,
+			struct snp_cpuid_page *page, uint32_t *ret_status)
+{
+	unsigned int n_corrections = 0;
+	struct snp_cpuid_page ours;
+	int ret;
+
+	cpuid_set_topology(machine->cpuid, 0, machine->config->n_vcpus);
+	ret = snp_cpuid_page_init(page, machine->cpuid);
+	while (!ret) {
+		uint32_t next = 0;
+
+		ours = *page;
+		ret = pages_update(machine, update, ret_status);
+		if (!ret || *ret_status != SEV_RET_INVALID_PARAM ||
+		    snp_cpuid_page_compare(&ours, page, &next) < 0 ||
+		    n_corrections++ == CORRECTIONS_MAX)
+			break;
+		corrections_log(machine, &ours, page);
+		ret = 0;
+	}
+	return ret;
+}
+
+static int part_launch(struct machine *machine, const struct launch_part *part, struct err *err)
+{
+	struct kvm_sev_snp_launch_update update = {
+		.gfn_start = part->gpa.start / GRANULE_BYTES,
+		.uaddr = (uintptr_t)part->source,
+		.len = range_size(part->gpa),
+		.type = page_types[part->kind],
+	};
+	uint32_t status = 0;
+	int ret;
+
+	if (part->kind == LAUNCH_CPUID)
+		ret = cpuid_launch(machine, &update, part->source, &status);
+	else
+		ret = pages_update(machine, &update, &status);
+	if (ret == -ENOSPC)
+		return err_set(err, ret, "snp: KVM offers more than %d leaves of CPUID",
+			       SNP_CPUID_ENTRIES_MAX);
+	if (ret)
+		return err_set(err, ret,
+			       "snp: gpa 0x%" PRIx64 " cannot be launched: %s: %s (firmware "
+			       "status 0x%" PRIx32 ")",
+			       (uint64_t)update.gfn_start * GRANULE_BYTES, err_describe(ret),
+			       snp_status_describe(status), status);
+	return 0;
+}
+
+static int launch_finish(struct machine *machine, struct err *err)
+{
+	const struct config *config = machine->config;
+	const struct snp *snp = machine->type_state;
+	struct snp_id id = {0};
+	struct kvm_sev_snp_launch_finish finish = {0};
+	uint32_t status = 0;
+	int ret = 0;
+
+	if (config->snp_id_block) {
+		ret = snp_id_read(&id, config->snp_id_block, config->snp_id_auth, err);
+		finish.id_block_en = 1;
+		finish.id_block_uaddr = (uintptr_t)id.block;
+		finish.id_auth_uaddr = (uintptr_t)id.auth;
+		finish.auth_key_en = snp_id_has_author(&id);
+	}
+	if (ret)
+		return ret;
+	memcpy(finish.host_data, config->snp_host_data, sizeof(finish.host_data));
+	ret = host_snp_launch_finish(machine->host, machine->vm, snp->sev, &finish, &status);
+	return ret ? snp_fail(err, ret, status, "the launch cannot be finished") : 0;
+}
+
+static int snp_launch(struct machine *machine, struct err *err)
+{
+	unsigned int n_vcpus = machine->config->n_vcpus;
+	uint32_t signature = cpuid_signature(machine->cpuid);
+	int ret = 0;
+
+	for (unsigned int i = 0; i < n_vcpus && !ret; i++) {
+		struct boot_vcpu vcpu;
+
+		boot_entry_get_vcpu(&machine->entry, i == 0, signature, &vcpu);
+		ret = vcpu_set_registers(machine->vcpus[i], &vcpu, err);
+	}
+	if (!ret)
+		ret = machine_launch_pieces(machine, part_launch, err);
+	return ret ? ret : launch_finish(machine, err);
+}
 
 const struct guest_type_ops guest_type_snp = {
 	.name = "snp",
@@ -17,4 +314,7 @@ const struct guest_type_ops guest_type_snp = {
 		    [CONVERSION_AGAIN] = EAGAIN,
 		    [CONVERSION_BROKEN] = EINVAL},
 	.cure = "`alcove probe --type=snp` tells what this host lacks",
+	.start = snp_start,
+	.launch = snp_launch,
+	.stop = snp_stop,
 };
