@@ -281,6 +281,9 @@ static int state_check(const struct boot_vcpu *vcpu, struct err *err)
 		return err_set(err, -ENOEXEC,
 			       "VMSA: dr7 0x%" PRIx64 " has breakpoints, which KVM refuses",
 			       vcpu->state.dr7);
+	if (vcpu->state.mxcsr >> 16)
+		return err_set(err, -ENOEXEC, "VMSA: mxcsr 0x%" PRIx32 " has reserved bits",
+			       vcpu->state.mxcsr);
 	if (vcpu->state.dr6 >> 32)
 		return err_set(err, -ENOEXEC, "VMSA: dr6 0x%" PRIx64 " has high bits",
 			       vcpu->state.dr6);

@@ -13,6 +13,7 @@
 
 #include "vmm/host.h"
 
+struct kvm_debugregs;
 struct kvm_sev_init;
 struct kvm_sev_snp_launch_finish;
 struct kvm_sev_snp_launch_start;
@@ -20,6 +21,7 @@ struct kvm_sev_snp_launch_update;
 struct kvm_tdx_capabilities;
 struct kvm_tdx_init_mem_region;
 struct kvm_tdx_init_vm;
+struct kvm_xsave;
 struct sev_user_data_snp_status;
 struct sev_user_data_status;
 
@@ -31,6 +33,9 @@ struct host_cc_ops {
 			uint64_t *ret_value);
 	int (*vm_set_tsc_khz)(struct host *host, int vm, unsigned int khz);
 	int (*vcpu_prefault)(struct host *host, int vcpu, struct range *gpa);
+	int (*vcpu_set_debugregs)(struct host *host, int vcpu,
+				  const struct kvm_debugregs *regs);
+	int (*vcpu_set_xsave)(struct host *host, int vcpu, const struct kvm_xsave *xsave);
 	/* SEV-SNP. */
 	int (*sev_open)(struct host *host);
 	int (*sev_get_status)(struct host *host, int sev,
@@ -98,6 +103,31 @@ static inline int host_vm_set_tsc_khz(struct host *host, int vm, unsigned int kh
 static inline int host_vcpu_prefault(struct host *host, int vcpu, struct range *gpa)
 {
 	return host->ops->cc->vcpu_prefault(host, vcpu, gpa);
+}
+
+/**
+ * Debug registers (KVM_SET_DEBUGREGS), before the launch ends.
+ *
+ * Returns 0, -EINVAL (reserved bits, or the guest has its state by now), -errno.
+ */
+static inline int host_vcpu_set_debugregs(struct host *host, int vcpu,
+					  const struct kvm_debugregs *regs)
+{
+	return host->ops->cc->vcpu_set_debugregs(host, vcpu, regs);
+}
+
+/**
+ * Floating point and vector registers (KVM_SET_XSAVE), before the launch ends. Components that
+ * are not in the header's XSTATE_BV stay as they are.
+ *
+ * Returns 0, -EINVAL (reserved bits of MXCSR, components the guest does not have, or the guest
+ * has its state by now), -errno.
+ * Source: Linux arch/x86/kernel/fpu/xstate.c, copy_uabi_to_xstate.
+ */
+static inline int host_vcpu_set_xsave(struct host *host, int vcpu,
+				      const struct kvm_xsave *xsave)
+{
+	return host->ops->cc->vcpu_set_xsave(host, vcpu, xsave);
 }
 
 /* --- SEV-SNP: @ret_firmware is 0, HOST_SEV_NO_CALL or a status of linux/psp-sev.h --- */

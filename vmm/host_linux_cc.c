@@ -34,6 +34,19 @@ static int linux_vcpu_prefault(struct host *host, int vcpu, struct range *gpa)
 	return ret;
 }
 
+static int linux_vcpu_set_debugregs(struct host *host, int vcpu,
+				    const struct kvm_debugregs *regs)
+{
+	(void)host;
+	return host_linux_ioctl(vcpu, KVM_SET_DEBUGREGS, regs);
+}
+
+static int linux_vcpu_set_xsave(struct host *host, int vcpu, const struct kvm_xsave *xsave)
+{
+	(void)host;
+	return host_linux_ioctl(vcpu, KVM_SET_XSAVE, xsave);
+}
+
 /* --- SEV-SNP --- */
 
 static int linux_sev_open(struct host *host)
@@ -193,6 +206,8 @@ const struct host_cc_ops host_linux_cc_ops = {
 	.get_attr = linux_get_attr,
 	.vm_set_tsc_khz = linux_vm_set_tsc_khz,
 	.vcpu_prefault = linux_vcpu_prefault,
+	.vcpu_set_debugregs = linux_vcpu_set_debugregs,
+	.vcpu_set_xsave = linux_vcpu_set_xsave,
 	.sev_open = linux_sev_open,
 	.sev_get_status = linux_sev_get_status,
 	.snp_get_status = linux_snp_get_status,

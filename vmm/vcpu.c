@@ -20,6 +20,7 @@
 #include "vmm/err.h"
 #include "vmm/exit.h"
 #include "vmm/host.h"
+#include "vmm/host_cc.h"
 #include "vmm/log.h"
 #include "vmm/type.h"
 #include "vmm/vcpu_handle.h"
@@ -29,6 +30,10 @@ enum {
 	MISC_ENABLE_FAST_STRING = 1 << 0,
 	MSR_MTRR_DEF_TYPE = 0x2ff,
 	MTRR_ENABLE_WRITE_BACK = 1 << 11 | 6,
+	MSR_IA32_PAT = 0x277,
+	/* Components in the header of XSAVE's format. */
+	XSTATE_X87 = 1 << 0,
+	XSTATE_SSE = 1 << 1,
 
 	THREAD_NAME_MAX_BYTES = 16,
 };
@@ -122,6 +127,47 @@ int vcpu_tsc_khz(struct vcpu *vcpu)
 	return host_vcpu_get_tsc_khz(vcpu->env->host, vcpu->fd);
 }
 
+static int pat_set(struct vcpu *vcpu, uint64_t pat)
+{
+	_Alignas(struct kvm_msrs) char
+		buffer[sizeof(struct kvm_msrs) + sizeof(struct kvm_msr_entry)];
+	struct kvm_msrs *msrs = (struct kvm_msrs *)buffer;
+	int ret;
+
+	*msrs = (struct kvm_msrs){.nmsrs = 1};
+	msrs->entries[0] = (struct kvm_msr_entry){.index = MSR_IA32_PAT, .data = pat};
+	ret = host_vcpu_set_msrs(vcpu->env->host, vcpu->fd, msrs);
+	if (ret < 0)
+		return ret;
+	return ret == 1 ? 0 : -EINVAL;
+}
+
+/* Floating point registers are empty, as after a reset; all others are left alone. */
+static int xsave_set(struct vcpu *vcpu, uint16_t fcw, uint32_t mxcsr)
+{
+	enum { OFFSET_FCW = 0, OFFSET_MXCSR = 24, OFFSET_XSTATE_BV = 512 };
+	const uint64_t components = XSTATE_X87 | XSTATE_SSE;
+	struct kvm_xsave xsave = {0};
+	uint8_t *bytes = (uint8_t *)xsave.region;
+
+	memcpy(bytes + OFFSET_FCW, &fcw, sizeof(fcw));
+	memcpy(bytes + OFFSET_MXCSR, &mxcsr, sizeof(mxcsr));
+	memcpy(bytes + OFFSET_XSTATE_BV, &components, sizeof(components));
+	return host_vcpu_set_xsave(vcpu->env->host, vcpu->fd, &xsave);
+}
+
+static int state_set(struct vcpu *vcpu, const struct boot_vcpu_state *state)
+{
+	const struct kvm_debugregs debugregs = {.dr6 = state->dr6, .dr7 = state->dr7};
+	int ret = host_vcpu_set_debugregs(vcpu->env->host, vcpu->fd, &debugregs);
+
+	if (!ret)
+		ret = pat_set(vcpu, state->pat);
+	if (!ret)
+		ret = xsave_set(vcpu, state->fcw, state->mxcsr);
+	return ret;
+}
+
 int vcpu_set_registers(struct vcpu *vcpu, const struct boot_vcpu *wanted, struct err *err)
 {
 	struct host *host = vcpu->env->host;
@@ -141,6 +187,8 @@ int vcpu_set_registers(struct vcpu *vcpu, const struct boot_vcpu *wanted, struct
 	}
 	if (!ret)
 		ret = host_vcpu_set_regs(host, vcpu->fd, &wanted->regs);
+	if (!ret && wanted->has_state)
+		ret = state_set(vcpu, &wanted->state);
 	if (ret)
 		return err_set(err, ret,
 			       "vcpu%" PRIu32 ": KVM refused its initial registers: %s",

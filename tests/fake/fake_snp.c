@@ -320,7 +320,7 @@ static int add_vcpus(struct fake *fake, int vm, uint32_t *ret_firmware)
 		vcpu = fake_vm_find_vcpu(fake, vm, i);
 		/* KVM keeps a vCPU whose descriptor is closed; we never do that. */
 		ASSERT(vcpu);
-		if (vcpu->is_protected)
+		if (vcpu->is_protected || vcpu->registers.state.dr7 & ~UINT64_C(0x400))
 			return -EINVAL;
 		*ret_firmware = firmware_update_vmsa(fake, state, vcpu);
 		if (*ret_firmware)

@@ -253,6 +253,8 @@ int fake_vcpu_get_regs(struct host *host, int vcpu, struct kvm_regs *ret_regs);
 int fake_vcpu_set_regs(struct host *host, int vcpu, const struct kvm_regs *regs);
 int fake_vcpu_get_sregs(struct host *host, int vcpu, struct kvm_sregs *ret_sregs);
 int fake_vcpu_set_sregs(struct host *host, int vcpu, const struct kvm_sregs *sregs);
+int fake_vcpu_set_debugregs(struct host *host, int vcpu, const struct kvm_debugregs *regs);
+int fake_vcpu_set_xsave(struct host *host, int vcpu, const struct kvm_xsave *xsave);
 int fake_vcpu_set_msrs(struct host *host, int vcpu, const struct kvm_msrs *msrs);
 int fake_vcpu_get_tsc_khz(struct host *host, int vcpu);
 int fake_vcpu_set_mp_state(struct host *host, int vcpu, uint32_t state);

@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -151,7 +152,8 @@ int fake_vcpu_set_cpuid(struct host *host, int vcpu, const struct kvm_cpuid2 *cp
 	return 0;
 }
 
-/* The state behind the four verbs of registers: kvm_arch_vcpu_ioctl_{get,set}_{regs,sregs}. */
+/* The state behind the verbs of registers: kvm_arch_vcpu_ioctl_{get,set}_{regs,sregs} and so
+ * on. */
 static int begin_registers(struct fake *fake, int vcpu, struct fake_vcpu **ret_state)
 {
 	*ret_state = find_alive(fake, vcpu);
@@ -217,6 +219,58 @@ int fake_vcpu_set_sregs(struct host *host, int vcpu, const struct kvm_sregs *sre
 	/* Legal, but then the APIC is off, and the guest's first interrupt is lost. */
 	ASSERT(!is_snp || (sregs->apic_base & 0x800));
 	state->registers.sregs = *sregs;
+	return 0;
+}
+
+/* kvm_vcpu_ioctl_x86_set_debugregs. */
+int fake_vcpu_set_debugregs(struct host *host, int vcpu, const struct kvm_debugregs *regs)
+{
+	struct fake *fake = fake_of(host);
+	WITH_LOCK(&fake->lock);
+	struct fake_vcpu *state;
+	int ret = begin_registers(fake, vcpu, &state);
+
+	if (ret)
+		return ret;
+	if (regs->flags || regs->dr6 >> 32 || regs->dr7 >> 32)
+		return -EINVAL;
+	/* Nobody has asked for breakpoints. */
+	for (size_t i = 0; i < ARRAY_SIZE(regs->db); i++)
+		ASSERT(regs->db[i] == 0);
+	state->registers.state.dr6 = regs->dr6;
+	state->registers.state.dr7 = regs->dr7;
+	return 0;
+}
+
+/* kvm_vcpu_ioctl_x86_set_xsave, copy_uabi_to_xstate: what we know of legacy state. */
+int fake_vcpu_set_xsave(struct host *host, int vcpu, const struct kvm_xsave *xsave)
+{
+	enum { FCW = 0, FSW = 2, MXCSR = 24, ST = 32, XSTATE_BV = 512, HEADER_END = 576 };
+	static const uint8_t zeroes[XSTATE_BV - ST];
+	const uint8_t *bytes = (const uint8_t *)xsave->region;
+	struct fake *fake = fake_of(host);
+	WITH_LOCK(&fake->lock);
+	struct fake_vcpu *state;
+	uint64_t components;
+	uint32_t mxcsr;
+	int ret = begin_registers(fake, vcpu, &state);
+
+	if (ret)
+		return ret;
+	memcpy(&components, bytes + XSTATE_BV, sizeof(components));
+	memcpy(&mxcsr, bytes + MXCSR, sizeof(mxcsr));
+	/* Guests have XCR0 as after a reset. The rest of the header is reserved. */
+	if (components & ~UINT64_C(3) ||
+	    memcmp(bytes + XSTATE_BV + 8, zeroes, HEADER_END - XSTATE_BV - 8) != 0 ||
+	    (components && mxcsr >> 16))
+		return -EINVAL;
+	/* Registers that are not empty would be in the save area, too. */
+	ASSERT(memcmp(bytes + FSW, zeroes, MXCSR - FSW) == 0);
+	ASSERT(memcmp(bytes + ST, zeroes, XSTATE_BV - ST) == 0);
+	if (components)
+		state->registers.state.mxcsr = mxcsr;
+	if (components & 1)
+		memcpy(&state->registers.state.fcw, bytes + FCW, sizeof(uint16_t));
 	return 0;
 }
 

@@ -71,6 +71,23 @@ static int faulty_vcpu_prefault(struct host *host, int vcpu, struct range *gpa)
 	return fault ? fault : host_vcpu_prefault(faulty->inner, vcpu, gpa);
 }
 
+static int faulty_vcpu_set_debugregs(struct host *host, int vcpu,
+				     const struct kvm_debugregs *regs)
+{
+	struct faulty *faulty = faulty_of(host);
+	int fault = faulty_next(faulty, VERB_VCPU_SET_DEBUGREGS);
+
+	return fault ? fault : host_vcpu_set_debugregs(faulty->inner, vcpu, regs);
+}
+
+static int faulty_vcpu_set_xsave(struct host *host, int vcpu, const struct kvm_xsave *xsave)
+{
+	struct faulty *faulty = faulty_of(host);
+	int fault = faulty_next(faulty, VERB_VCPU_SET_XSAVE);
+
+	return fault ? fault : host_vcpu_set_xsave(faulty->inner, vcpu, xsave);
+}
+
 static int faulty_snp_init(struct host *host, int vm, int sev, const struct kvm_sev_init *init,
 			   uint32_t *ret_firmware)
 {
@@ -205,6 +222,8 @@ const struct host_cc_ops faulty_cc_ops = {
 	.get_attr = faulty_get_attr,
 	.vm_set_tsc_khz = faulty_vm_set_tsc_khz,
 	.vcpu_prefault = faulty_vcpu_prefault,
+	.vcpu_set_debugregs = faulty_vcpu_set_debugregs,
+	.vcpu_set_xsave = faulty_vcpu_set_xsave,
 	.sev_open = faulty_sev_open,
 	.sev_get_status = faulty_sev_get_status,
 	.snp_get_status = faulty_snp_get_status,

@@ -97,6 +97,31 @@ static int trace_vcpu_prefault(struct host *host, int vcpu, struct range *gpa)
 	return ret;
 }
 
+static int trace_vcpu_set_debugregs(struct host *host, int vcpu,
+				    const struct kvm_debugregs *regs)
+{
+	struct trace *trace = trace_of(host);
+	struct trace_call call = {.verb = VERB_VCPU_SET_DEBUGREGS,
+				  .numbers = {trace_fd(trace, vcpu), regs->dr6, regs->dr7}};
+	int ret = host_vcpu_set_debugregs(trace->inner, vcpu, regs);
+
+	call.result = ret;
+	trace_add(trace, &call);
+	return ret;
+}
+
+static int trace_vcpu_set_xsave(struct host *host, int vcpu, const struct kvm_xsave *xsave)
+{
+	struct trace *trace = trace_of(host);
+	struct trace_call call = {.verb = VERB_VCPU_SET_XSAVE,
+				  .numbers = {trace_fd(trace, vcpu)}};
+	int ret = host_vcpu_set_xsave(trace->inner, vcpu, xsave);
+
+	call.result = ret;
+	trace_add(trace, &call);
+	return ret;
+}
+
 static int trace_snp_init(struct host *host, int vm, int sev, const struct kvm_sev_init *init,
 			  uint32_t *ret_firmware)
 {
@@ -269,6 +294,8 @@ const struct host_cc_ops trace_cc_ops = {
 	.get_attr = trace_get_attr,
 	.vm_set_tsc_khz = trace_vm_set_tsc_khz,
 	.vcpu_prefault = trace_vcpu_prefault,
+	.vcpu_set_debugregs = trace_vcpu_set_debugregs,
+	.vcpu_set_xsave = trace_vcpu_set_xsave,
 	.sev_open = trace_sev_open,
 	.sev_get_status = trace_sev_get_status,
 	.snp_get_status = trace_snp_get_status,

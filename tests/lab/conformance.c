@@ -17,6 +17,7 @@
 #include "tests/fault/random.h"
 #include "tests/lab/bench.h"
 #include "vmm/err.h"
+#include "vmm/host_cc.h"
 
 static void capabilities(struct subject *subject, const char *name)
 {
@@ -425,6 +426,35 @@ static void engine(struct subject *subject, const char *name)
 	host_close(host, vm);
 }
 
+/* What KVM takes of debug registers and of XSAVE's format, also on processors without XSAVE. */
+static void registers(struct subject *subject, const char *name)
+{
+	static const struct kvm_debugregs debugregs[] = {{.flags = 1},
+							 {.dr6 = UINT64_C(1) << 32},
+							 {.dr7 = UINT64_C(1) << 32},
+							 {.dr6 = 0}};
+	/* XSTATE_BV, MXCSR */
+	static const uint32_t states[][2] = {{2, 0x10000}, {1, 0x10000}, {3, 0}, {3, 0x1f80}};
+	struct host *host = subject->host;
+	int vm = host_vm_create(host, KVM_X86_DEFAULT_VM);
+	struct kvm_run *run;
+	size_t run_bytes;
+	int vcpu = host_vcpu_create(host, vm, 0, &run, &run_bytes);
+
+	for (size_t i = 0; i < ARRAY_SIZE(debugregs); i++)
+		say(name, "debug registers",
+		    host_vcpu_set_debugregs(host, vcpu, &debugregs[i]));
+	for (size_t i = 0; i < ARRAY_SIZE(states); i++) {
+		struct kvm_xsave xsave = {0};
+
+		xsave.region[512 / 4] = states[i][0];
+		xsave.region[24 / 4] = states[i][1];
+		say(name, "xsave", host_vcpu_set_xsave(host, vcpu, &xsave));
+	}
+	host_vcpu_close(host, vcpu, run);
+	host_close(host, vm);
+}
+
 static const struct {
 	const char *name;
 	void (*run)(struct subject *subject, const char *name);
@@ -444,6 +474,7 @@ static const struct {
 	{"file outlives its VM", outlive},
 	{"by chance", chance},
 	{"conversion engine", engine},
+	{"registers", registers},
 };
 
 int main(int argc, char **argv)

@@ -146,6 +146,7 @@ static const struct {
 	{0x15b, 0x80, "VMSA: cr0 0x80000010 has high bits, or paging without protection"},
 	{0x15c, 1, "VMSA: cr0 0x100000010 has high bits, or paging without"},
 	{0x160, 1, "VMSA: dr7 0x401 has breakpoints, which KVM refuses"},
+	{0x40a, 1, "VMSA: mxcsr 0x11f80 has reserved bits"},
 	{0x16c, 1, "VMSA: dr6 0x1ffff0ff0 has high bits"},
 	{0xd1, 0x14, "VMSA: efer 0x400: EFER.LMA or CS.L, but not in 64-bit mode"},
 	{0x13, 2, "VMSA: efer 0x0: EFER.LMA or CS.L, but not in 64-bit mode"},
