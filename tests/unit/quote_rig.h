@@ -22,6 +22,7 @@
 #include "devices/quote_message.h"
 #include "tests/fake/convertible.h"
 #include "vmm/err.h"
+#include "vmm/sandbox.h"
 
 enum {
 	RIG_RAM_BYTES = 16 << 20,
@@ -40,6 +41,7 @@ struct rig {
 	struct loop *loop;
 	pthread_t loop_thread;
 	int loop_result;
+	enum sandbox_mode sandbox;
 	struct msi_sink msi;
 	struct quote *quote;
 	char directory[32];
@@ -141,6 +143,8 @@ static inline void *rig_loop(void *argument)
 {
 	struct rig *rig = argument;
 
+	/* As in a machine: what it may not do ends the test. */
+	ck_assert_int_eq(sandbox_enter(SANDBOX_LOOP | SANDBOX_QUOTES, rig->sandbox, NULL), 0);
 	rig->loop_result = loop_run(rig->loop);
 	return NULL;
 }
