@@ -169,8 +169,9 @@ static inline int host_snp_get_status(struct host *host, int sev,
 /**
  * KVM_SEV_INIT2, before there is a vCPU.
  *
- * Returns 0; -EINVAL (a feature or version this host lacks, or not the time for it), -EBUSY (no
- * ASID left, or the misc cgroup's limit of sev_es), -ENOTTY (no ASIDs for SNP guests), -errno.
+ * Returns 0; -EINVAL (a feature or version this host lacks, or there is a vCPU), -EPERM (not
+ * the first time), -EBUSY (no ASID left, or the misc cgroup's limit of sev_es), -ENOTTY (no
+ * ASIDs for SNP guests), -errno.
  */
 static inline int host_snp_init(struct host *host, int vm, int sev,
 				const struct kvm_sev_init *init, uint32_t *ret_firmware)
@@ -190,7 +191,11 @@ static inline int host_snp_enable_certs(struct host *host, int vm, int sev,
 }
 
 /**
- * KVM_SEV_SNP_LAUNCH_START. Returns 0; -EINVAL (policy, or not the time for it), -errno.
+ * KVM_SEV_SNP_LAUNCH_START.
+ *
+ * Returns 0; -EINVAL (a bit of the policy, or not the first time), -EIO and -ENOTTY
+ * (*ret_firmware says why; after it, one may try again), -ENOTTY (before KVM_SEV_INIT2),
+ * -errno.
  */
 static inline int host_snp_launch_start(struct host *host, int vm, int sev,
 					const struct kvm_sev_snp_launch_start *start,
@@ -217,8 +222,9 @@ static inline int host_snp_launch_update(struct host *host, int vm, int sev,
 /**
  * KVM_SEV_SNP_LAUNCH_FINISH: adds all vCPUs; their registers cannot be reached any more.
  *
- * Returns 0; -EIO (*ret_firmware says why: measurement, policy or signature), -EINVAL, -EBUSY
- * (a vCPU runs), -errno.
+ * No vCPU may be in KVM_RUN: KVM waits for it.
+ * Returns 0; -EIO (*ret_firmware says why: measurement, policy or signature), -EINVAL, -errno.
+ * After an error the VM is of no use.
  */
 static inline int host_snp_launch_finish(struct host *host, int vm, int sev,
 					 const struct kvm_sev_snp_launch_finish *finish,
@@ -284,7 +290,7 @@ static inline int host_tdx_get_cpuid(struct host *host, int vcpu, struct kvm_cpu
  *
  * @region: on return what is left to do, also on error.
  * Returns 0; -EINTR, -EAGAIN, -EBUSY (call again with the same region), -EINVAL, -EOPNOTSUPP (a
- * source is needed), -EIO, -errno.
+ * source is needed; Linux 7.3 says -EINVAL), -EIO (the page is there already), -errno.
  */
 static inline int host_tdx_init_mem_region(struct host *host, int vcpu,
 					   struct kvm_tdx_init_mem_region *region,

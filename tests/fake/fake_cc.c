@@ -6,6 +6,7 @@
 #include "tests/fake/fake_cc_state.h"
 
 #include <errno.h>
+#include <linux/kvm_para.h>
 #include <linux/psp-sev.h>
 #include <stdlib.h>
 #include <string.h>
@@ -136,7 +137,10 @@ int fake_cc_enable_cap(struct fake *fake, int vm, const struct kvm_enable_cap *c
 		state->has_split_irqchip = true;
 		return 0;
 	case KVM_CAP_EXIT_HYPERCALL:
-		return cap->args[0] & ~(UINT64_C(1) << 12) ? -EINVAL : 0;
+		if (cap->args[0] & ~(UINT64_C(1) << KVM_HC_MAP_GPA_RANGE))
+			return -EINVAL;
+		state->exits_on_hypercall = cap->args[0];
+		return 0;
 	case KVM_CAP_X2APIC_API:
 		return cap->args[0] & ~UINT64_C(0xf) ? -EINVAL : 0;
 	case KVM_CAP_X86_APIC_BUS_CYCLES_NS:

@@ -13,6 +13,7 @@
 /* What KVM has for each VM, whatever its type. */
 struct fake_vm {
 	bool has_split_irqchip;
+	bool exits_on_hypercall; /* KVM_CAP_EXIT_HYPERCALL */
 	bool is_dead;
 	bool is_launched; /* kvm->arch.pre_fault_allowed of SNP guests and TDs */
 	unsigned int n_vcpus;
@@ -37,7 +38,9 @@ struct fake_vcpu {
 	/* kvm_vcpu.arch.guest_state_protected. */
 	bool is_protected;
 	bool is_running;
-	bool is_initialized; /* KVM_TDX_INIT_VCPU */
+	uint32_t to_complete; /* the exit whose answer KVM looks at when it runs again; 0: none
+			       */
+	bool is_initialized;  /* KVM_TDX_INIT_VCPU */
 	uint64_t value;
 };
 

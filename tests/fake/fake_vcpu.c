@@ -53,6 +53,21 @@ void fake_vcpu_close(struct host *host, int vcpu, struct kvm_run *run)
 
 /* --- KVM_RUN --- */
 
+/* The values that an exit can be answered with. */
+static bool is_answer(const struct kvm_run *run, uint32_t exit_reason)
+{
+	switch (exit_reason) {
+	case KVM_EXIT_HYPERCALL: /* kvm_is_valid_map_gpa_range_ret */
+		return !run->hypercall.ret || run->hypercall.ret == EINVAL ||
+		       run->hypercall.ret == EAGAIN;
+	case KVM_EXIT_SNP_REQ_CERTS: /* snp_complete_req_certs */
+		return !run->snp_req_certs.ret || run->snp_req_certs.ret == ENOSPC ||
+		       run->snp_req_certs.ret == EAGAIN || run->snp_req_certs.ret == EIO;
+	default:
+		return true;
+	}
+}
+
 /*
  * What kvm_arch_vcpu_ioctl_run finds before the guest does anything. Returns 1 (go on), or
  * what KVM_RUN returns.
@@ -60,9 +75,10 @@ void fake_vcpu_close(struct host *host, int vcpu, struct kvm_run *run)
 static int check_run(struct fake *fake, int vcpu)
 {
 	const struct fake_fd *description = fake_fd_get(fake, vcpu, FAKE_VCPU);
-	const struct fake_vcpu *state = description->vcpu_state;
+	struct fake_vcpu *state = description->vcpu_state;
 	const struct fake_fd *vm = &fake->fds[description->vm];
 	struct kvm_run *run = description->run;
+	uint32_t to_complete = state->to_complete;
 
 	if (fake_check_alive(fake, vcpu))
 		return -EIO;
@@ -70,6 +86,10 @@ static int check_run(struct fake *fake, int vcpu)
 		return 1;
 	/* kvm_sync_valid_fields: none. */
 	if (run->kvm_valid_regs || run->kvm_dirty_regs)
+		return -EINVAL;
+	/* complete_userspace_io, also when it is to come back at once. */
+	state->to_complete = 0;
+	if (!is_answer(run, to_complete))
 		return -EINVAL;
 	if (__atomic_load_n(&run->immediate_exit, __ATOMIC_RELAXED))
 		return -EINTR;
@@ -86,6 +106,20 @@ static int check_run(struct fake *fake, int vcpu)
 		return 0;
 	}
 	return 1;
+}
+
+/* The guest of the test says only what KVM would. Called with the lock. */
+static void note_exit(struct fake *fake, const struct fake_fd *vcpu)
+{
+	uint32_t exit_reason = vcpu->run->exit_reason;
+
+	/* Without KVM_SEV_SNP_ENABLE_REQ_CERTS KVM answers itself. */
+	ASSERT(exit_reason != KVM_EXIT_SNP_REQ_CERTS ||
+	       fake_vm_get(fake, vcpu->vm)->snp.has_req_certs);
+	/* Without KVM_CAP_EXIT_HYPERCALL, too. */
+	ASSERT(exit_reason != KVM_EXIT_HYPERCALL ||
+	       fake_vm_get(fake, vcpu->vm)->exits_on_hypercall);
+	vcpu->vcpu_state->to_complete = exit_reason;
 }
 
 int fake_vcpu_run(struct host *host, int vcpu)
@@ -116,6 +150,8 @@ int fake_vcpu_run(struct host *host, int vcpu)
 	}
 	WITH_LOCK(&fake->lock);
 	description.vcpu_state->is_running = false;
+	if (!ret && fake_is_protected_type(fake->fds[description.vm].vm_type))
+		note_exit(fake, &description);
 	return ret;
 }
 

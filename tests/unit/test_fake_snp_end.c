@@ -277,6 +277,57 @@ START_TEST(test_only_what_was_launched_runs)
 }
 END_TEST
 
+/* What the guest of the next test does: one exit after the other. */
+static int exit_by_number(void *guest, unsigned int vcpu_id, struct kvm_run *run)
+{
+	(void)vcpu_id;
+	run->exit_reason = *(uint32_t *)guest;
+	return 0;
+}
+
+/* snp_complete_psc_msr, snp_complete_one_psc, snp_complete_req_certs. */
+START_TEST(test_exits_are_answered_with_what_kvm_knows)
+{
+	static const uint64_t hypercall[] = {0, EINVAL, EAGAIN},
+			      certs[] = {0, ENOSPC, EAGAIN, EIO};
+	const struct kvm_enable_cap cap = {.cap = KVM_CAP_EXIT_HYPERCALL, .args = {1u << 12}};
+	uint32_t exit_reason = KVM_EXIT_HYPERCALL;
+	struct cc_rig rig;
+
+	cc_init(&rig, KVM_X86_SNP_VM, false);
+	ck_assert_int_eq(host_vm_enable_cap(rig.host, rig.vm, &cap), 0);
+	ck_assert_int_eq(snp_init2(&rig, 0), 0);
+	ck_assert_int_eq(host_snp_enable_certs(rig.host, rig.vm, rig.sev, &rig.firmware), 0);
+	ck_assert_int_eq(snp_start(&rig, SNP_POLICY), 0);
+	cc_add_vcpu(&rig);
+	ck_assert_int_eq(snp_finish(&rig), 0);
+	fake_set_guest(rig.fake, exit_by_number, &exit_reason);
+	ck_assert_int_eq(host_vcpu_run(rig.host, rig.vcpus[0]), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(hypercall); i++) {
+		rig.runs[0]->hypercall.ret = hypercall[i];
+		ck_assert_int_eq(host_vcpu_run(rig.host, rig.vcpus[0]), 0);
+	}
+	rig.runs[0]->hypercall.ret = EIO;
+	ck_assert_int_eq(host_vcpu_run(rig.host, rig.vcpus[0]), -EINVAL);
+	exit_reason = KVM_EXIT_SNP_REQ_CERTS;
+	ck_assert_int_eq(host_vcpu_run(rig.host, rig.vcpus[0]), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(certs); i++) {
+		rig.runs[0]->snp_req_certs.ret = certs[i];
+		ck_assert_int_eq(host_vcpu_run(rig.host, rig.vcpus[0]), 0);
+	}
+	/* The answer is taken also by a run that comes back at once. */
+	rig.runs[0]->snp_req_certs.ret = 0;
+	rig.runs[0]->immediate_exit = 1;
+	ck_assert_int_eq(host_vcpu_run(rig.host, rig.vcpus[0]), -EINTR);
+	rig.runs[0]->snp_req_certs.ret = EINVAL;
+	rig.runs[0]->immediate_exit = 0;
+	ck_assert_int_eq(host_vcpu_run(rig.host, rig.vcpus[0]), 0);
+	rig.runs[0]->snp_req_certs.ret = EINVAL;
+	ck_assert_int_eq(host_vcpu_run(rig.host, rig.vcpus[0]), -EINVAL);
+	cc_fini(&rig);
+}
+END_TEST
+
 /* sev_es_prevent_msr_access. */
 START_TEST(test_msrs_in_the_save_area_cannot_be_set)
 {
@@ -369,6 +420,7 @@ int main(void)
 		test_id_block_is_checked,
 		test_id_block_has_to_be_there,
 		test_only_what_was_launched_runs,
+		test_exits_are_answered_with_what_kvm_knows,
 		test_msrs_in_the_save_area_cannot_be_set,
 		test_c_bit_is_known_by_cpuid,
 		test_prefault_waits_for_the_end,
