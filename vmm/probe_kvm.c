@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <linux/kvm.h>
 #include <linux/kvm_para.h>
+#include <string.h>
 
 #include "vmm/host.h"
 #include "vmm/probe_check.h"
@@ -113,13 +114,26 @@ static void look_type(struct probe *probe, int type)
 
 /* --- Memory --- */
 
-static const char *const backing_names[] = {
-	[BACKING_PLAIN] = "plain",
-	[BACKING_INPLACE] = "inplace",
-	[BACKING_PAIRED] = "paired",
+static const struct {
+	const char *name;
+	const char *call; /* that shows it */
+} backings[] = {
+	[BACKING_PLAIN] = {"plain", "KVM_CREATE_GUEST_MEMFD"},
+	[BACKING_INPLACE] = {"inplace", "KVM_SET_MEMORY_ATTRIBUTES2"},
+	[BACKING_PAIRED] = {"paired", "KVM_SET_MEMORY_ATTRIBUTES"},
 };
 
-#define LOOKED_AT_GMEM "KVM_CREATE_GUEST_MEMFD"
+/* @err: "memory: cause; cure". */
+static void say_memory(struct probe *probe, const char *looked_at, int ret, struct err *err)
+{
+	static const char object[] = "memory: ";
+
+	if (!strncmp(err->text, object, strlen(object)))
+		memmove(err->text, err->text + strlen(object),
+			strlen(err->text + strlen(object)) + 1);
+	probe_say_err(probe, ret == -EOPNOTSUPP ? PROBE_FAIL : PROBE_UNKNOWN, looked_at,
+		      "look at the kernel log", err);
+}
 
 /* By trying, as a machine does. */
 static void look_memory(struct probe *probe, int type)
@@ -135,11 +149,10 @@ static void look_memory(struct probe *probe, int type)
 	else
 		ret = backing_try(probe->question.host, probe->vms[type], backing, &err);
 	if (ret)
-		probe_say_err(probe, ret == -EOPNOTSUPP ? PROBE_FAIL : PROBE_UNKNOWN, "memory",
-			      "look at the kernel log", &err);
+		say_memory(probe, "guest_memfd", ret, &err);
 	else
-		probe_say(probe, PROBE_OK, "memory", NULL, "backing %s",
-			  backing_names[backing]);
+		probe_say(probe, PROBE_OK, "guest_memfd", NULL, "backing %s",
+			  backings[backing].name);
 }
 
 /* Which VM shows it: all types with private memory convert alike. */
@@ -161,18 +174,16 @@ static void look_backing(struct probe *probe, int backing)
 	int ret;
 
 	if (vm < 0) {
-		probe_say(probe, PROBE_UNKNOWN, LOOKED_AT_GMEM,
+		probe_say(probe, PROBE_UNKNOWN, backings[backing].call,
 			  "it takes a type of guest that KVM can make",
 			  "there is no VM to try");
 		return;
 	}
 	ret = backing_try(probe->question.host, vm, (enum backing)backing, &err);
 	if (ret)
-		probe_say_err(probe, ret == -EOPNOTSUPP ? PROBE_FAIL : PROBE_UNKNOWN, "memory",
-			      "look at the kernel log", &err);
+		say_memory(probe, backings[backing].call, ret, &err);
 	else
-		probe_say(probe, PROBE_OK, "memory", NULL, "backing %s works",
-			  backing_names[backing]);
+		probe_say(probe, PROBE_OK, backings[backing].call, NULL, "works");
 }
 
 #define TYPE_ROWS(row_name, type)                                                             \

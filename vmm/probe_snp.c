@@ -113,8 +113,16 @@ static void look_parameters(struct probe *probe, int argument)
 		 "what came of it"},
 	};
 
+	char path[HOST_PCI_PATH_BYTES], value[32];
+
 	(void)argument;
 	probe_look_parameters(probe, parameters, ARRAY_SIZE(parameters));
+	/* Any number is right, and older kernels do not have it. */
+	probe_path(path, probe->question.paths.sysfs,
+		   "module/kvm_amd/parameters/ciphertext_hiding_asids");
+	if (probe_read(path, value, sizeof(value)) >= 0)
+		probe_say(probe, PROBE_OK, path, NULL, "%.*s", (int)strcspn(value, "\n"),
+			  value);
 }
 
 /* It cannot be asked whether it supports SNP; what rules that out can be seen. */

@@ -3,7 +3,7 @@
  * A machine for the preflight to look at: files in a directory, values of CPUID, and the fake
  * kernel as its KVM.
  *
- * Golden reports are in tests/unit/vectors; GOLDEN=write in the environment writes them anew.
+ * Golden reports are in tests/unit/golden; GOLDEN=write in the environment writes them anew.
  */
 #ifndef TESTS_UNIT_PROBE_RIG_H
 #define TESTS_UNIT_PROBE_RIG_H
@@ -57,11 +57,13 @@ static inline void rig_make_snp(struct probe_rig *rig)
 		.sev = {.eax = 0x1fdbf, .ebx = 0x4173, .ecx = 509, .edx = 100},
 	};
 	fake_traits(rig->fake)->has_snp = true;
-	tree_run("cd %s && mkdir -p sys/module/kvm_amd/parameters && "
-		 "for name in npt sev sev_es sev_snp; do "
-		 "echo Y >sys/module/kvm_amd/parameters/$name; done; "
-		 "for name in nrips lbrv; do echo 1 >sys/module/kvm_amd/parameters/$name; done",
-		 directory);
+	tree_run(
+		"cd %s && mkdir -p sys/module/kvm_amd/parameters && "
+		"for name in npt sev sev_es sev_snp; do "
+		"echo Y >sys/module/kvm_amd/parameters/$name; done; "
+		"for name in nrips lbrv; do echo 1 >sys/module/kvm_amd/parameters/$name; done; "
+		"echo 0 >sys/module/kvm_amd/parameters/ciphertext_hiding_asids",
+		directory);
 	tree_run("cd %s && printf 'processor\\t: 0\\nflags\\t\\t: fpu sev sev_es sev_snp "
 		 "debug_swap"
 		 "\\nbugs\\t\\t: spectre_v1\\n' >proc/cpuinfo; "
@@ -216,7 +218,7 @@ static inline void rig_expect_golden(const struct probe_rig *rig, const char *na
 		_cleanup_free_ char *text = rig_print(rig, is_json);
 		char path[128];
 
-		snprintf(path, sizeof(path), "tests/unit/vectors/probe-%s.%s", name,
+		snprintf(path, sizeof(path), "tests/unit/golden/probe-%s.%s", name,
 			 is_json ? "json" : "txt");
 		rig_expect_file(path, text);
 	}

@@ -284,6 +284,71 @@ START_TEST(test_quote_service_that_listens_is_ok)
 }
 END_TEST
 
+/* --- The kernel log --- */
+
+/* As Linux 7.3 prints them. */
+static const struct {
+	enum rig_machine machine;
+	const char *text;
+} messages[] = {
+	{RIG_SNP, "AMD-Vi: SNP: IOMMU disabled, SNP cannot be supported."},
+	{RIG_SNP, "AMD-Vi: SNP: IOMMU is configured with V2 page table mode, SNP cannot be "
+		  "supported."},
+	{RIG_SNP, "AMD-Vi: SNP: IOMMU SNP feature not enabled, SNP cannot be supported."},
+	{RIG_SNP, "AMD-Vi: SNP: RMP initialization failed, SNP cannot be supported."},
+	{RIG_SNP, "SEV-SNP: Memory reserved for the RMP table does not cover full system RAM "
+		  "(expected 0x10 got 0x8)"},
+	{RIG_SNP, "SEV-SNP: Segmented RMP does not cover full system RAM (expected 0x10 got "
+		  "0x8)"},
+	{RIG_SNP, "SEV-SNP: RMP configuration not valid: base=0x10, end=0x0"},
+	{RIG_SNP, "SEV-SNP: SNP init failed: not all CPUs online. (0-6 online <-> 0-7 present "
+		  "masks)."},
+	{RIG_SNP, "ccp 0000:22:00.1: SEV-SNP: SNP_INIT_EX failed rc -5, error 0x21"},
+	{RIG_SNP, "ccp 0000:22:00.1: SEV-SNP: SNP_INIT failed rc -5, error 0x21"},
+	{RIG_SNP, "ccp 0000:22:00.1: SEV-SNP: SNP_DF_FLUSH failed rc -5, error 0x21"},
+	{RIG_SNP,
+	 "ccp 0000:22:00.1: SNP PLATFORM_STATUS command failed, ret = -5, error = 0x1"},
+	{RIG_SNP, "ccp 0000:22:00.1: sev initialization failed"},
+	{RIG_SNP, "kvm_amd: SEV-SNP unusable (ASIDs 1 - 99)"},
+	{RIG_SNP, "kvm_amd: SEV-SNP disabled (ASIDs 0 - 0)"},
+	{RIG_TDX, "virt/tdx: initialization failed: too few private KeyIDs available."},
+	{RIG_TDX, "virt/tdx: frame pointer (RBP) clobber bug present, upgrade TDX module"},
+	{RIG_TDX, "virt/tdx: initialization failed: TDMRs exhausted."},
+	{RIG_TDX, "virt/tdx: initialization failed: TDMR [0x0, 0x40000000): reserved areas "
+		  "exhausted."},
+	{RIG_TDX, "virt/tdx: TDX not supported by the host platform"},
+	{RIG_TDX, "virt/tdx: XSAVE is required for TDX"},
+	{RIG_TDX, "virt/tdx: MOVDIR64B is required for TDX"},
+	{RIG_TDX, "virt/tdx: Self-snoop is required for TDX"},
+	{RIG_TDX, "virt/tdx: TDX-Module initialization failed (-5)"},
+	{RIG_TDX, "kvm_intel: EPT is required for TDX"},
+	{RIG_TDX, "kvm_intel: TDP MMU and MMIO caching and EPT A/D bit is required for TDX"},
+	{RIG_TDX, "kvm_intel: APICv is required for TDX"},
+	{RIG_TDX, "kvm_intel: tdx: OSXSAVE is required for TDX"},
+	{RIG_TDX, "kvm_intel: Disable TDX: MAX_VCPU_PER_TD (64) smaller than number of logical "
+		  "CPUs (128)."},
+};
+
+START_TEST(test_each_message_of_the_kernel_is_explained)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(messages); i++) {
+		bool is_snp = messages[i].machine == RIG_SNP;
+		struct probe_rig rig;
+		char path[160], text[256];
+
+		rig_init(&rig, messages[i].machine);
+		rig.question.subjects = 1u << (is_snp ? GUEST_TYPE_SNP : GUEST_TYPE_TDX);
+		snprintf(path, sizeof(path), "%s/kmsg", rig.tree.dev);
+		snprintf(text, sizeof(text), "3,1,1,-;%s\n", messages[i].text);
+		file_write(path, text, strlen(text));
+		rig_probe(&rig);
+		rig_expect(&rig, is_snp ? "snp.log" : "tdx.log", PROBE_FAIL, messages[i].text,
+			   "");
+		rig_fini(&rig);
+	}
+}
+END_TEST
+
 /* --- A user without rights --- */
 
 /* As another user, if this one is root; files of mode 0 are closed to either. */
@@ -386,6 +451,7 @@ int main(void)
 		test_each_problem_of_a_config_is_named,
 		test_elf_kernel_is_for_guests_that_can_be_looked_into,
 		test_quote_service_that_listens_is_ok,
+		test_each_message_of_the_kernel_is_explained,
 		test_user_without_rights_is_told_what_needs_root,
 		test_secure_processor_that_is_closed_is_a_failure,
 		test_failed_calls_end_in_a_report,
