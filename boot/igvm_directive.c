@@ -281,9 +281,8 @@ static int take_context(struct igvm_parser *parser, const struct igvm_header *he
 					    index, index ? "" : " again");
 	if (gpa != wanted)
 		return igvm_field_malformed(parser, header, FIELD_GPA,
-					    "address 0x%" PRIx64 ", not 0x%" PRIx64
-					    ", where KVM has it",
-					    gpa, wanted);
+					    "address 0x%" PRIx64 ", not 0x%" PRIx64 "%s", gpa,
+					    wanted, wanted ? ", where KVM has it" : "");
 	if (igvm_field16(parser, header, FIELD_RESERVED))
 		return igvm_field_malformed(parser, header, FIELD_RESERVED,
 					    "reserved, but 0x%x, not 0",

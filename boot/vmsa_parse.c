@@ -256,6 +256,18 @@ static int features_check(uint64_t features, struct err *err)
 		       features, name);
 }
 
+/* Eight types of memory, of which 2, 3 and those from 8 on do not exist: kvm_pat_valid. */
+static bool pat_is_valid(uint64_t pat)
+{
+	for (unsigned int i = 0; i < 64; i += 8) {
+		unsigned int type = pat >> i & 0xff;
+
+		if (type > 7 || type == 2 || type == 3)
+			return false;
+	}
+	return true;
+}
+
 /* KVM_SET_SREGS and the end of the launch refuse what is refused here. */
 static int state_check(const struct boot_vcpu *vcpu, struct err *err)
 {
@@ -281,6 +293,11 @@ static int state_check(const struct boot_vcpu *vcpu, struct err *err)
 		return err_set(err, -ENOEXEC,
 			       "VMSA: dr7 0x%" PRIx64 " has breakpoints, which KVM refuses",
 			       vcpu->state.dr7);
+	if (!pat_is_valid(vcpu->state.pat))
+		return err_set(err, -ENOEXEC,
+			       "VMSA: g_pat 0x%" PRIx64
+			       " has types of memory that do not exist",
+			       vcpu->state.pat);
 	if (vcpu->state.mxcsr >> 16)
 		return err_set(err, -ENOEXEC, "VMSA: mxcsr 0x%" PRIx32 " has reserved bits",
 			       vcpu->state.mxcsr);

@@ -395,6 +395,18 @@ START_TEST(test_what_tdx_does_not_have_is_refused)
 }
 END_TEST
 
+START_TEST(test_a_native_state_has_no_address)
+{
+	static struct igvm_writer writer;
+	uint8_t context[GRANULE_BYTES] = {0};
+
+	igvm_file_native(&writer);
+	writer_add_context(&writer, WRITER_NATIVE, 0x1000, context);
+	writer_end(&writer);
+	check_refused(&writer, IGVM_NATIVE, "VP_CONTEXT: address 0x1000, not 0x0");
+}
+END_TEST
+
 START_TEST(test_a_region_that_has_to_move_is_refused)
 {
 	static struct igvm_writer writer;
@@ -474,6 +486,7 @@ int main(void)
 		test_what_there_can_be_one_of_comes_once,
 		test_the_state_of_a_processor_is_measured_last,
 		test_what_tdx_does_not_have_is_refused,
+		test_a_native_state_has_no_address,
 		test_a_region_that_has_to_move_is_refused,
 		test_numbers_are_bounded,
 	};
