@@ -1,21 +1,27 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Firmware images: where they go, and how they are entered. */
+/* Firmware images: where they go, what is launched with them, and how they are entered. */
 #include "boot/firmware.h"
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdlib.h>
 
 #include "boot/file.h"
+#include "boot/firmware_launch.h"
+#include "boot/hob.h"
+#include "vmm/cleanup.h"
 #include "vmm/err.h"
 
-static int firmware_check_size(const struct image_file *file, struct err *err)
+/* More than any list of memory needs. */
+#define HOB_MAX_BYTES (64 * KIB)
+
+static int size_check(const char *path, uint64_t size_bytes, struct err *err)
 {
-	if (file->size_bytes > LAYOUT_FIRMWARE_BYTES_MAX ||
-	    !is_aligned(file->size_bytes, GRANULE_BYTES))
+	if (size_bytes > LAYOUT_FIRMWARE_BYTES_MAX || !is_aligned(size_bytes, GRANULE_BYTES))
 		return err_set(err, -ENOEXEC,
 			       "firmware '%s': %" PRIu64 " bytes are no multiple of 4 KiB, or "
 			       "more than 16 MiB; give an image such as OVMF.fd",
-			       file->path, file->size_bytes);
+			       path, size_bytes);
 	return 0;
 }
 
@@ -25,26 +31,152 @@ int firmware_get_size(const char *path, uint64_t *ret_size_bytes, struct err *er
 	int ret = image_file_open(&file, "firmware", path, err);
 
 	if (!ret)
-		ret = firmware_check_size(&file, err);
+		ret = size_check(path, file.size_bytes, err);
 	if (!ret)
 		*ret_size_bytes = file.size_bytes;
 	return ret;
 }
 
-int firmware_load(struct guest_memory *memory, const struct layout *layout, const char *path,
-		  struct boot_entry *ret_entry, struct err *err)
+struct loader {
+	struct guest_memory *memory;
+	const struct layout *layout;
+	const struct firmware_items *items;
+	struct launch *launch;
+	struct ovmf_image image;
+	struct boot_entry entry;
+	struct err *err;
+};
+
+static int load_plain(struct loader *loader)
 {
-	_cleanup_image_file_ struct image_file file = {0};
-	int ret = image_file_open(&file, "firmware", path, err);
+	int ret = guest_write(loader->memory, loader->layout->firmware.start,
+			      loader->image.bytes, (size_t)loader->image.size_bytes);
+
+	if (ret)
+		return err_set(loader->err, ret,
+			       "firmware '%s': cannot write to guest memory: %s",
+			       loader->image.path, err_describe(ret));
+	return 0;
+}
+
+/* --- SEV-SNP --- */
+
+static int load_snp(struct loader *loader)
+{
+	const struct firmware_items *items = loader->items;
+	struct ovmf_hashes hashes;
+	struct ovmf_snp snp;
+	int ret = ovmf_parse_snp(&loader->image, &snp, loader->err);
 
 	if (ret)
 		return ret;
-	if (file.size_bytes != range_size(layout->firmware))
+	if (items->kernel.bytes) {
+		ret = ovmf_hashes_init(&hashes, items->kernel.bytes,
+				       (size_t)items->kernel.size_bytes, items->initrd.bytes,
+				       (size_t)items->initrd.size_bytes,
+				       (const char *)items->cmdline.bytes);
+		if (ret)
+			return err_set(loader->err, ret, "firmware '%s': out of memory",
+				       loader->image.path);
+	}
+	loader->entry.ap_start = snp.ap_entry;
+	return ovmf_launch(loader->memory, &loader->image, &snp,
+			   items->kernel.bytes ? &hashes : NULL, LAUNCH_PROFILE_QEMU,
+			   loader->launch, loader->err);
+}
+
+/* --- TDX --- */
+
+static int hob_write(struct loader *loader, const struct tdvf *tdvf,
+		     const struct tdvf_section *section)
+{
+	uint64_t room_bytes = section->size_bytes;
+	_cleanup_free_ void *bytes = NULL;
+	struct hob_list list;
+	size_t size_bytes;
+	int ret;
+
+	if (room_bytes > HOB_MAX_BYTES)
+		room_bytes = HOB_MAX_BYTES;
+	bytes = malloc((size_t)room_bytes);
+	if (!bytes)
+		return err_set(loader->err, -ENOMEM, "firmware '%s': out of memory",
+			       loader->image.path);
+	hob_begin(&list, bytes, (size_t)room_bytes, section->gpa);
+	hob_add_layout(&list, loader->layout, tdvf);
+	size_bytes = hob_end(&list);
+	if (!size_bytes)
+		return err_set(loader->err, -ENOSPC,
+			       "firmware '%s': the list of memory does not fit the TD_HOB "
+			       "section (%" PRIu64 " bytes); build it with a larger one",
+			       loader->image.path, section->size_bytes);
+	ret = guest_write(loader->memory, section->gpa, bytes, size_bytes);
+	if (ret)
+		return err_set(loader->err, ret,
+			       "firmware '%s': cannot write to guest memory: %s",
+			       loader->image.path, err_describe(ret));
+	loader->entry.tdx_value = section->gpa;
+	return 0;
+}
+
+static int section_fill(struct loader *loader, const struct tdvf *tdvf,
+			const struct tdvf_section *section)
+{
+	if (section->type == TDVF_TD_HOB)
+		return hob_write(loader, tdvf, section);
+	if (section->type == TDVF_PAYLOAD && !section->data_bytes)
+		return err_set(
+			loader->err, -EINVAL,
+			"firmware '%s': its payload section is empty; give an image that "
+			"holds its payload, or one that starts the kernel by fw_cfg, such "
+			"as OVMF.inteltdx.fd",
+			loader->image.path);
+	return 0;
+}
+
+static int load_tdx(struct loader *loader)
+{
+	struct tdvf tdvf;
+	int ret = tdvf_parse(&loader->image, &tdvf, loader->err);
+
+	if (!ret)
+		ret = tdvf_launch(loader->memory, &loader->image, &tdvf, loader->launch,
+				  loader->err);
+	for (unsigned int i = 0; !ret && i < tdvf.n_sections; i++)
+		ret = section_fill(loader, &tdvf, &tdvf.sections[i]);
+	return ret;
+}
+
+int firmware_load(struct guest_memory *memory, const struct layout *layout, const char *path,
+		  enum boot_guard guard, const struct firmware_items *items,
+		  struct launch *launch, struct boot_entry *ret_entry, struct err *err)
+{
+	static int (*const loads[])(struct loader * loader) = {
+		[BOOT_GUARD_NONE] = load_plain,
+		[BOOT_GUARD_SNP] = load_snp,
+		[BOOT_GUARD_TDX] = load_tdx,
+	};
+	_cleanup_free_ uint8_t *bytes = NULL;
+	struct loader loader = {
+		.memory = memory,
+		.layout = layout,
+		.items = items,
+		.launch = launch,
+		.image = {.path = path},
+		.entry = {.mode = BOOT_MODE_RESET},
+		.err = err,
+	};
+	int ret = image_file_read_all("firmware", path, LAYOUT_FIRMWARE_BYTES_MAX, &bytes,
+				      &loader.image.size_bytes, err);
+
+	if (ret)
+		return ret;
+	if (loader.image.size_bytes != range_size(layout->firmware))
 		return err_set(err, -ENOEXEC,
 			       "firmware '%s': its size has just changed; start again", path);
-	ret = image_file_load(&file, "the image", 0, file.size_bytes, memory,
-			      layout->firmware.start, err);
+	loader.image.bytes = bytes;
+	ret = loads[guard](&loader);
 	if (!ret)
-		*ret_entry = (struct boot_entry){.mode = BOOT_MODE_RESET};
+		*ret_entry = loader.entry;
 	return ret;
 }

@@ -19,15 +19,6 @@
  */
 int firmware_get_size(const char *path, uint64_t *ret_size_bytes, struct err *err);
 
-/**
- * Write a firmware image to where it ends at 4 GiB: layout->firmware, which has its size.
- *
- * Returns as firmware_get_size, also when the size is another one meanwhile; -errno of reading
- * or writing.
- */
-int firmware_load(struct guest_memory *memory, const struct layout *layout, const char *path,
-		  struct boot_entry *ret_entry, struct err *err);
-
 /* --- What it reads from fw_cfg --- */
 
 enum { FIRMWARE_ITEMS_MAX = 24 };
@@ -45,7 +36,7 @@ struct firmware_items {
 	unsigned int n_items;
 	/* For their measurement: the files as they are, the command line with its zero. */
 	struct firmware_payload {
-		uint8_t *bytes; /* NULL: none is given */
+		const uint8_t *bytes; /* NULL: none is given */
 		uint64_t size_bytes;
 	} kernel, initrd, cmdline;
 	/* What all of these point to. */
@@ -65,5 +56,23 @@ int firmware_items_init(struct firmware_items *ret_items, const struct boot_mach
 			const struct boot_source *source, struct err *err);
 /* Accepts a zeroed struct. */
 void firmware_items_fini(struct firmware_items *items);
+
+/* --- Into guest memory --- */
+
+/**
+ * Write a firmware image to where it ends at 4 GiB: layout->firmware, which has its size.
+ *
+ * @guard: what protects the guest's memory. With one, the image has to say what else is
+ * launched, and @launch gets the list of it.
+ * @items: what it will read from fw_cfg. Under SNP, a kernel needs firmware that checks its
+ * hash, because nobody else would.
+ * Returns as firmware_get_size, also when the size is another one meanwhile; as ovmf_parse_snp,
+ * tdvf_parse, ovmf_launch and tdvf_launch; -ENOSPC (no room for the list of memory of a TD);
+ * -EINVAL (a payload section that the host would have to fill); -ENOMEM; -errno of reading or
+ * writing.
+ */
+int firmware_load(struct guest_memory *memory, const struct layout *layout, const char *path,
+		  enum boot_guard guard, const struct firmware_items *items,
+		  struct launch *launch, struct boot_entry *ret_entry, struct err *err);
 
 #endif

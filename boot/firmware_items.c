@@ -123,10 +123,12 @@ static int add_sized(struct firmware_items *items, uint16_t size_key, uint16_t d
 static int payload_read(struct firmware_items *items, const char *what, const char *path,
 			struct firmware_payload *ret_payload, struct err *err)
 {
-	int ret = image_file_read_all(what, path, UINT32_MAX, &ret_payload->bytes,
-				      &ret_payload->size_bytes, err);
+	uint8_t *bytes = NULL;
+	int ret = image_file_read_all(what, path, UINT32_MAX, &bytes, &ret_payload->size_bytes,
+				      err);
 
-	return ret ? ret : keep(items, ret_payload->bytes, err);
+	ret_payload->bytes = bytes;
+	return ret ? ret : keep(items, bytes, err);
 }
 
 /*
@@ -180,11 +182,10 @@ static int initrd_add(struct firmware_items *items, const char *path, struct err
 static int cmdline_add(struct firmware_items *items, const char *cmdline, struct err *err)
 {
 	struct firmware_payload *bytes = &items->cmdline;
-	int ret;
+	char *copy = strdup(cmdline);
+	int ret = keep(items, copy, err);
 
-	bytes->bytes = (uint8_t *)strdup(cmdline);
-	bytes->size_bytes = strlen(cmdline) + 1;
-	ret = keep(items, bytes->bytes, err);
+	*bytes = (struct firmware_payload){(const uint8_t *)copy, strlen(cmdline) + 1};
 	if (!ret)
 		ret = add_sized(items, FW_CFG_CMDLINE_SIZE, FW_CFG_CMDLINE_DATA, bytes->bytes,
 				bytes->size_bytes, err);

@@ -262,12 +262,11 @@ static int boot_check(const struct config *config, struct err *err)
 			       "initrd '%s': firmware passes it on to a kernel only; add "
 			       "--kernel=FILE",
 			       config->initrd);
-	if (config->firmware &&
-	    (config->type == GUEST_TYPE_SNP || config->type == GUEST_TYPE_TDX))
+	if (config->firmware && config->starts_private)
 		return err_set(
 			err, -EINVAL,
-			"firmware '%s': only plain guests and those of type sw can start "
-			"by it; leave it out",
+			"firmware '%s': without protection of memory it starts in what is "
+			"shared; leave out private=on",
 			config->firmware);
 	if (config->firmware && config->hw == BOOT_HW_FDT)
 		return err_set(err, -EINVAL,

@@ -4,7 +4,7 @@
 #include "vmm/config.h"
 #include "vmm/type.h"
 
-/* With firmware, it is that which lets the guest use its memory. */
+/* With firmware, no code of ours lets the guest use its memory. */
 static enum boot_guard config_get_guard(const struct config *config)
 {
 	return config->firmware ? BOOT_GUARD_NONE : guest_type_find(config->type)->guard;
@@ -57,6 +57,22 @@ int load_get_items(const struct config *config, const struct load_host *host,
 	return firmware_items_init(ret_items, &machine, &source, err);
 }
 
+static int load_firmware(const struct config *config, const struct load_host *host,
+			 const struct layout *layout, struct guest_memory *memory,
+			 struct launch *launch, struct boot_entry *ret_entry, struct err *err)
+{
+	struct firmware_items items;
+	int ret = load_get_items(config, host, layout, &items, err);
+
+	if (ret)
+		return ret;
+	ret = firmware_load(memory, layout, config->firmware,
+			    guest_type_find(config->type)->guard, &items, launch, ret_entry,
+			    err);
+	firmware_items_fini(&items);
+	return ret;
+}
+
 int load_guest(const struct config *config, const struct load_host *host,
 	       const struct layout *layout, struct guest_memory *memory, struct launch *launch,
 	       struct boot_entry *ret_entry, struct err *err)
@@ -65,7 +81,7 @@ int load_guest(const struct config *config, const struct load_host *host,
 	const struct boot_source source = get_source(config);
 
 	if (config->firmware)
-		return firmware_load(memory, layout, config->firmware, ret_entry, err);
+		return load_firmware(config, host, layout, memory, launch, ret_entry, err);
 	return boot_load(memory, &machine, &source,
 			 machine.guard == BOOT_GUARD_NONE ? NULL : launch, ret_entry, err);
 }

@@ -261,7 +261,21 @@ static void check_fails(const char *message)
 START_TEST(test_check_sees_what_single_values_do_not_show)
 {
 	check_fails("no kernel given; add --kernel=FILE, or 'kernel = FILE' under [boot]");
+	set("firmware", "f");
+	ck_assert_int_eq(config_check(&config, &err), 0);
+	set("initrd", "i");
+	check_fails("initrd 'i': firmware passes it on to a kernel only; add --kernel=FILE");
 	set("kernel", "k");
+	ck_assert_int_eq(config_check(&config, &err), 0);
+	set("hw", "fdt");
+	check_fails("firmware 'f': it describes the hardware by ACPI; leave out hw=fdt");
+	set("hw", "acpi");
+	set("type", "sw");
+	set("private", "on");
+	check_fails("firmware 'f': without protection of memory it starts in what is shared; "
+		    "leave out private=on");
+	set("private", "off");
+	set("type", "plain");
 	set("memory", "16385K");
 	check_fails("memory: 16778240 bytes are no multiple of 4K; round it up");
 	set("memory", "16388K");
