@@ -105,13 +105,19 @@ static bool failed_answer(struct vcpu *vcpu, const struct exit *exit)
 	return false;
 }
 
-static bool crashed_answer(struct vcpu *vcpu, const struct exit *exit)
+static void vcpu_crash(struct vcpu *vcpu, const char *what, uint64_t detail)
 {
 	char reason[REASON_MAX_BYTES];
 
-	snprintf(reason, sizeof(reason), "vcpu%" PRIu32 ": the guest crashed: %s", vcpu->id,
-		 exit->what);
+	snprintf(reason, sizeof(reason),
+		 "vcpu%" PRIu32 ": the guest crashed: %s (0x%" PRIx64 ")", vcpu->id, what,
+		 detail);
 	vcpu_end(vcpu, VCPU_CRASHED, reason);
+}
+
+static bool crashed_answer(struct vcpu *vcpu, const struct exit *exit)
+{
+	vcpu_crash(vcpu, exit->what, exit->detail);
 	return false;
 }
 
@@ -224,6 +230,11 @@ static bool memory_fault_answer(struct vcpu *vcpu, const struct exit *exit)
 	else
 		vcpu->n_faults_in_vain++;
 	vcpu->fault_gpa = exit->address;
+	/* It is told what is memory, and nobody else touches its own: this is its doing. */
+	if (end == CONVERSION_REFUSED && vcpu->env->type->is_opaque) {
+		vcpu_crash(vcpu, "it wants what cannot be converted, gpa", exit->address);
+		return false;
+	}
 	if (!can_convert || (end != CONVERSION_DONE && end != CONVERSION_AGAIN) ||
 	    vcpu->n_faults_in_vain > FAULTS_IN_VAIN_MAX) {
 		vcpu_fail(vcpu, whats[end], exit->address);

@@ -139,6 +139,8 @@ struct fixture {
 
 static void fixture_init(struct fixture *fixture, const struct kvm_run *exits, size_t n_exits)
 {
+	static char cmdline[] = "";
+
 	*fixture = (struct fixture){
 		.fake = fake_new(),
 		.script = {.exits = exits, .n_exits = n_exits},
@@ -155,7 +157,7 @@ static void fixture_init(struct fixture *fixture, const struct kvm_run *exits, s
 	ck_assert_int_eq(write(fd, &tiny_kernel, sizeof(tiny_kernel)), sizeof(tiny_kernel));
 	close(fd);
 	fixture->config.kernel = fixture->kernel_path;
-	fixture->config.cmdline = (char[]){""};
+	fixture->config.cmdline = cmdline;
 	fixture->faulty = faulty_new(fake_host(fixture->fake));
 	fake_set_guest(fixture->fake, script_run, &fixture->script);
 }

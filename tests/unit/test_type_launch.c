@@ -1,98 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Whole machines of types snp and tdx on the fake kernel, from their parts to their end. */
-#include <errno.h>
-#include <linux/kvm.h>
 #include <linux/psp-sev.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
-#include "tests/fake/fake.h"
-#include "tests/fake/fake_cc.h"
-#include "tests/fake/faulty.h"
-#include "tests/unit/images.h"
+#include "tests/unit/cc_machine.h"
 #include "tests/unit/unit.h"
-#include "vmm/config.h"
-#include "vmm/machine.h"
-#include "vmm/platform.h"
-
-/* What the guest ends with at once. */
-enum { GUEST_STATUS = 33 };
-
-struct fixture {
-	struct fake *fake;
-	struct faulty *faulty;
-	struct config config;
-	char kernel_path[64];
-	char id_path[64];
-	unsigned int n_runs;
-};
-
-static int guest_run(void *guest, unsigned int vcpu_id, struct kvm_run *run)
-{
-	struct fixture *fixture = guest;
-	static const uint32_t value = GUEST_STATUS;
-
-	if (vcpu_id != 0) {
-		while (!__atomic_load_n(&run->immediate_exit, __ATOMIC_SEQ_CST))
-			usleep(100);
-		return -EINTR;
-	}
-	fixture->n_runs++;
-	run->exit_reason = KVM_EXIT_IO;
-	run->io.direction = KVM_EXIT_IO_OUT;
-	run->io.size = 1;
-	run->io.port = PLATFORM_DEBUG_EXIT_PORT;
-	run->io.count = 1;
-	run->io.data_offset = sizeof(*run);
-	memcpy((char *)run + sizeof(*run), &value, 1);
-	return 0;
-}
-
-static void fixture_init(struct fixture *fixture, enum guest_type type, bool in_place)
-{
-	struct fake_traits *traits;
-	struct image image;
-	int fd;
-
-	*fixture = (struct fixture){
-		.fake = fake_new(),
-		.kernel_path = "/tmp/alcove-test-kernel-XXXXXX",
-		.config = {.type = type,
-			   .n_vcpus = 3,
-			   .memory_bytes = 64 * MIB,
-			   .console = CONSOLE_NONE,
-			   .rng = true,
-			   .snp_policy = 0x30000,
-			   .sandbox = SANDBOX_OFF},
-	};
-	traits = fake_traits(fixture->fake);
-	traits->has_snp = type == GUEST_TYPE_SNP;
-	traits->has_tdx = type == GUEST_TYPE_TDX;
-	traits->in_place = in_place;
-	traits->guards_private = true;
-	bzimage_make(&image);
-	fd = mkstemp(fixture->kernel_path);
-	ck_assert_int_ge(fd, 0);
-	ck_assert_int_eq(write(fd, image.bytes, image.size_bytes), (ssize_t)image.size_bytes);
-	close(fd);
-	fixture->config.kernel = fixture->kernel_path;
-	fixture->config.cmdline = (char[]){"quiet"};
-	fixture->faulty = faulty_new(fake_host(fixture->fake));
-	fake_set_guest(fixture->fake, guest_run, fixture);
-}
-
-static int fixture_run(struct fixture *fixture)
-{
-	return (int)machine_run(fake_host(fixture->fake), &fixture->config);
-}
-
-static void fixture_fini(struct fixture *fixture)
-{
-	unlink(fixture->kernel_path);
-	faulty_free(fixture->faulty);
-	fake_free(fixture->fake);
-}
 
 /* Types and backings. */
 static const struct {
