@@ -13,6 +13,7 @@
 #include "vmm/err.h"
 #include "vmm/host.h"
 #include "vmm/machine.h"
+#include "vmm/measure_command.h"
 #include "vmm/nearest.h"
 #include "vmm/options.h"
 #include "vmm/probe_command.h"
@@ -65,6 +66,14 @@ static const struct command commands[] = {
 		.options = "--json --type= --device=",
 		.print_help = probe_print_help,
 		.run = probe_command,
+	},
+	{
+		.name = "measure",
+		.synopsis = "[CONFIG] [--json] [--option=value]...",
+		.help = "Say what the launch of a confidential guest is measured as",
+		.options = MEASURE_OPTIONS,
+		.print_help = measure_print_help,
+		.run = measure_command,
 	},
 	{
 		.name = "ps",
