@@ -175,6 +175,20 @@ build/guest/convert: tests/guest/convert/convert.lds $(wildcard tests/guest/conv
 	$(CC) -I. $(GUEST_FLAGS) -Wall -Wextra -Wno-int-to-pointer-cast \
 		-Wl,-z,noexecstack -Wl,-T,$< -o $@ $(filter %.c %.S,$^)
 
+# The monitor that plays processor and firmware for the boot stub, and what makes images with it.
+MONITOR_SRC := $(filter-out %/pack.c,$(wildcard tests/guest/monitor/*.[cS]))
+
+build/guest/monitor.bin: tests/guest/monitor/monitor.lds $(MONITOR_SRC) boot/stub.h \
+		$(wildcard tests/guest/monitor/*.h)
+	@mkdir -p $(@D)
+	$(CC) -I. $(GUEST_FLAGS) -fpie -fvisibility=hidden -fno-builtin -Wall -Wextra \
+		-Wno-int-to-pointer-cast -Wl,-z,noexecstack -Wl,--no-warn-rwx-segments -Wl,-T,$< -o $@.elf $(MONITOR_SRC)
+	objcopy -O binary -j .image $@.elf $@
+
+$O/guest/monitor-pack: $O/tests/guest/monitor/pack.o $O/libfake.a $O/libalcove.a
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS) $(shell $(PKG_CONFIG) --libs $(TEST_PACKAGES))
+
 $O/guest/%: tests/guest/%.S tests/guest/%.lds
 	@mkdir -p $(@D)
 	$(CC) -nostdlib -static -no-pie -Wl,--build-id=none -Wl,-T,tests/guest/$*.lds -o $@ $<
