@@ -1,14 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include <ctype.h>
 #include <errno.h>
 
 #include "tests/unit/scratch.h"
 #include "tests/unit/unit.h"
-#include "vmm/args.h"
-#include "vmm/control_command.h"
 #include "vmm/err.h"
 #include "vmm/options.h"
-#include "vmm/suite.h"
 
 static struct config config;
 static struct err err;
@@ -316,172 +312,6 @@ END_TEST
 
 /* --- The table and what is made from it --- */
 
-/* The options of the command line, each with its dashes; returns how many. */
-static size_t list_options(char (*names)[ARG_NAME_MAX_BYTES], size_t names_max)
-{
-	size_t n = 0;
-
-	for (const struct option_section *section = option_sections; section->name; section++) {
-		const struct option *option = section->options;
-
-		for (; option->key && !(section->bare && option != section->options);
-		     option++) {
-			ck_assert_uint_lt(n, names_max);
-			snprintf(names[n++], ARG_NAME_MAX_BYTES, "--%s",
-				 section->bare ? section->name : option->key);
-		}
-	}
-	return n;
-}
-
-START_TEST(test_table_is_whole)
-{
-	char names[64][ARG_NAME_MAX_BYTES];
-	size_t n = list_options(names, 64);
-
-	for (size_t i = 0; i < n; i++) {
-		ck_assert(options_know(names[i] + 2, NULL));
-		for (size_t j = 0; j < i; j++)
-			ck_assert_str_ne(names[i], names[j]);
-	}
-	for (const struct option_section *section = option_sections; section->name; section++) {
-		bool has_bare = !section->bare;
-
-		for (const struct option *option = section->options; option->key; option++) {
-			has_bare |= section->bare && !strcmp(section->bare, option->key);
-			ck_assert_uint_gt(strlen(option->help), 0);
-			ck_assert_int_ne(option->help[strlen(option->help) - 1], '.');
-			ck_assert((option->kind == OPTION_CHOICE) == (option->words != NULL));
-			ck_assert(option->argument || option->kind == OPTION_CHOICE ||
-				  option->kind == OPTION_BOOL);
-		}
-		ck_assert(has_bare);
-		ck_assert(!section->list || section->bare);
-	}
-}
-END_TEST
-
-/* What @print writes. Free it. */
-static char *print_text(void (*print)(FILE *out))
-{
-	char *text = NULL;
-	size_t bytes;
-	FILE *out = open_memstream(&text, &bytes);
-
-	ck_assert_ptr_nonnull(out);
-	print(out);
-	ck_assert_int_eq(fclose(out), 0);
-	return text;
-}
-
-static void print_completion(FILE *out)
-{
-	static const struct command_words words[] = {{"ps", "--json"}, {NULL, NULL}};
-
-	options_print_completion(out, "run ps help", words);
-}
-
-/* Is @name in @text, not as a part of a longer name? */
-static bool has_name(const char *text, const char *name)
-{
-	size_t bytes = strlen(name);
-
-	for (const char *at = strstr(text, name); at; at = strstr(at + 1, name)) {
-		if (!isalnum((unsigned char)at[bytes]) && at[bytes] != '-')
-			return true;
-	}
-	return false;
-}
-
-START_TEST(test_help_manual_and_completion_name_every_option)
-{
-	_cleanup_free_ char *help = print_text(options_print_help);
-	_cleanup_free_ char *man = print_text(options_print_man);
-	_cleanup_free_ char *completion = print_text(print_completion);
-	char names[64][ARG_NAME_MAX_BYTES];
-	size_t n = list_options(names, 64);
-
-	for (size_t i = 0; i < n; i++) {
-		ck_assert_msg(has_name(help, names[i]), "help lacks %s", names[i]);
-		ck_assert_msg(has_name(man, names[i]), "manual lacks %s", names[i]);
-		ck_assert_msg(has_name(completion, names[i]), "completion lacks %s", names[i]);
-	}
-	for (const struct option_section *section = option_sections; section->name; section++) {
-		for (const struct option *option = section->options; option->key; option++) {
-			ck_assert_msg(strstr(help, option->help), "help: %s", option->key);
-			ck_assert_msg(strstr(man, option->help), "manual: %s", option->key);
-		}
-	}
-}
-END_TEST
-
-/* Every option that the manual mentions by hand has to exist. */
-START_TEST(test_manual_mentions_real_options_only)
-{
-	_cleanup_free_ char *suite_help = print_text(suite_print_help);
-	_cleanup_free_ char *ps_help = print_text(ps_print_help);
-	FILE *file = fopen("docs/alcove.1.scd.in", "re");
-	char text[16 * 1024];
-	unsigned int n = 0;
-
-	ck_assert_ptr_nonnull(file);
-	text[fread(text, 1, sizeof(text) - 1, file)] = '\0';
-	ck_assert_uint_lt(strlen(text), sizeof(text) - 1);
-	fclose(file);
-	for (char *at = strstr(text, "--"); at; at = strstr(at + 2, "--")) {
-		char name[ARG_NAME_MAX_BYTES];
-
-		snprintf(name, sizeof(name), "%.*s",
-			 (int)strspn(at, "-abcdefghijklmnopqrstuvwxyz"), at);
-		if (!strcmp(name, "--"))
-			continue;
-		ck_assert_msg(options_know(name + 2, NULL) || has_name(suite_help, name) ||
-				      has_name(ps_help, name),
-			      "the manual mentions %s", name);
-		n++;
-	}
-	ck_assert_uint_gt(n, 10);
-}
-END_TEST
-
-/* What bash offers after @words, with a blank after each; the last is being typed. */
-static const char *complete(const char *script, const char *words)
-{
-	static char offers[1024];
-	char command[512];
-	FILE *bash;
-
-	snprintf(command, sizeof(command),
-		 "bash -c 'compopt() { :; }; . %s; COMP_WORDS=(%s); "
-		 "COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); _alcove; "
-		 "printf \"%%s \" \"${COMPREPLY[@]}\"'",
-		 script, words);
-	bash = popen(command, "re"); /* NOLINT(cert-env33-c) */
-	ck_assert_ptr_nonnull(bash);
-	offers[fread(offers, 1, sizeof(offers) - 1, bash)] = '\0';
-	ck_assert_int_eq(pclose(bash), 0);
-	return offers;
-}
-
-START_TEST(test_bash_completes_commands_options_and_values)
-{
-	_cleanup_free_ char *text = print_text(print_completion);
-	struct scratch scratch;
-
-	scratch_init(&scratch, "alcove.bash", text, strlen(text));
-	ck_assert_str_eq(complete(scratch.path, "alcove r"), "run ");
-	ck_assert_str_eq(complete(scratch.path, "alcove help \"\""), "run ps help ");
-	ck_assert_str_eq(complete(scratch.path, "alcove ps -"), "--json ");
-	ck_assert_str_eq(complete(scratch.path, "alcove run vm.conf --cp"), "--cpus= ");
-	ck_assert_str_eq(complete(scratch.path, "alcove run --hw ="), "acpi fdt ");
-	ck_assert_str_eq(complete(scratch.path, "alcove run --hw = a"), "acpi ");
-	ck_assert_str_eq(complete(scratch.path, "alcove run --hw f"), "fdt ");
-	ck_assert_str_eq(complete(scratch.path, "alcove run --console = v"), "virtio ");
-	ck_assert_str_eq(complete(scratch.path, "alcove run --kernel = v"), " ");
-	scratch_fini(&scratch);
-}
-END_TEST
-
 int main(void)
 {
 	const TTest *tests[] = {
@@ -495,10 +325,6 @@ int main(void)
 		test_bad_files_are_explained,
 		test_check_sees_what_single_values_do_not_show,
 		test_fini_takes_a_zeroed_config_and_one_twice,
-		test_table_is_whole,
-		test_help_manual_and_completion_name_every_option,
-		test_manual_mentions_real_options_only,
-		test_bash_completes_commands_options_and_values,
 	};
 	Suite *suite = suite_create("options");
 	TCase *tcase = tcase_create("options");
