@@ -89,10 +89,11 @@ static void add(struct firmware_items *items, uint16_t key, const char *name, co
 static int add_copy(struct firmware_items *items, uint16_t key, const char *name,
 		    const void *bytes, size_t size_bytes, struct err *err)
 {
-	void *copy = malloc(size_bytes);
+	void *copy;
 	int ret;
 
 	ASSERT(size_bytes > 0);
+	copy = malloc(size_bytes);
 	ret = keep(items, copy, err);
 
 	if (ret)
