@@ -152,6 +152,22 @@ START_TEST(test_without_a_service_the_guest_is_told)
 }
 END_TEST
 
+/* Whether this host has vsock or not: nobody listens there, and nothing hangs. */
+START_TEST(test_service_behind_vsock_that_is_not_there)
+{
+	struct quote_config config = {.address = "vsock:1:4294967294", .timeout_ns = LONG_NS};
+	struct rig rig;
+
+	rig_init(&rig, NULL, LONG_NS);
+	quote_free(rig.quote);
+	ck_assert_int_eq(quote_new(rig.loop, rig.c.memory, &rig.msi, &config, &rig.quote, NULL),
+			 0);
+	rig_ask(&rig, RIG_GPA);
+	ck_assert_uint_eq(rig_wait(&rig, RIG_GPA).status, QUOTE_STATUS_UNAVAILABLE);
+	rig_fini(&rig);
+}
+END_TEST
+
 /* --- Services that do not behave --- */
 
 static void serve_nothing(int caller, const uint8_t *request, size_t n_bytes)
@@ -471,6 +487,7 @@ int main(void)
 		test_message_of_the_guest_is_passed_on_as_it_is,
 		test_bad_buffers_are_refused_at_once,
 		test_without_a_service_the_guest_is_told,
+		test_service_behind_vsock_that_is_not_there,
 		test_services_that_do_not_behave,
 		test_each_field_of_a_reply_counts,
 		test_service_that_takes_too_long,
