@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "boot/boot.h"
+#include "boot/launch.h"
 
 /* --- The image --- */
 
@@ -18,6 +19,44 @@
  * (its size), with @err set.
  */
 int firmware_get_size(const char *path, uint64_t *ret_size_bytes, struct err *err);
+
+/* --- IGVM files --- */
+
+enum { FIRMWARE_ID_BLOCK_BYTES = 96, FIRMWARE_ID_AUTH_BYTES = 4096 };
+
+/* What a file says about the launch of a guest of that kind. */
+struct firmware_terms {
+	uint64_t memory_bytes; /* that layout->firmware has to have; may be 0 */
+	bool has_policy;
+	uint64_t policy;	/* SNP */
+	uint64_t vmsa_features; /* SNP: as for KVM_SEV_INIT2 */
+	uint64_t td_attributes; /* TDX */
+	bool has_id;		/* SNP: what the launch is to be compared with */
+	bool has_author;
+	uint8_t id_block[FIRMWARE_ID_BLOCK_BYTES];
+	uint8_t id_auth[FIRMWARE_ID_AUTH_BYTES];
+};
+
+/**
+ * Read the terms of an IGVM file.
+ *
+ * @guard: the type of guest; NONE is one without protection.
+ * Returns 0; -ENOEXEC (malformed, or not for such a guest), -EFBIG, -ENOMEM, -errno of reading,
+ * with @err set.
+ */
+int firmware_inspect_igvm(const char *path, enum boot_guard guard,
+			  struct firmware_terms *ret_terms, struct err *err);
+
+/**
+ * Write what an IGVM file has to guest memory.
+ *
+ * @memory_is_shared: what is not launched is shared when the guest starts.
+ * Returns as firmware_inspect_igvm; -ENOSPC (no memory where the file has some), -E2BIG (a
+ * parameter does not fit its area). On error guest memory is partly written.
+ */
+int firmware_load_igvm(struct guest_memory *memory, const struct boot_machine *machine,
+		       const char *path, const char *cmdline, bool memory_is_shared,
+		       struct launch *launch, struct boot_entry *ret_entry, struct err *err);
 
 /* --- What it reads from fw_cfg --- */
 

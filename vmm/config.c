@@ -253,7 +253,12 @@ static int device_check(const struct config *config, unsigned int index, struct 
 
 static int boot_check(const struct config *config, struct err *err)
 {
-	if (!config->kernel && !config->firmware)
+	if (config->igvm && (config->kernel || config->firmware || config->initrd))
+		return err_set(err, -EINVAL,
+			       "igvm '%s': it holds all that the guest starts with; leave out "
+			       "kernel, initrd and firmware",
+			       config->igvm);
+	if (!config->kernel && !config->firmware && !config->igvm)
 		return err_set(err, -EINVAL,
 			       "no kernel given; add --kernel=FILE, or 'kernel = FILE' under "
 			       "[boot]");

@@ -83,6 +83,7 @@ struct config {
 	enum boot_hw hw;
 	char *firmware; /* NULL: none, the kernel is started directly */
 	char *kernel;	/* NULL: none, if there is firmware */
+	char *igvm;	/* NULL: none; starts the guest in place of kernel and firmware */
 	char *initrd;	/* NULL: none */
 	char *cmdline;
 	uint64_t snp_policy;

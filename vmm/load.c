@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "vmm/load.h"
 
+#include <string.h>
+
 #include "vmm/config.h"
 #include "vmm/type.h"
 
-/* With firmware, no code of ours lets the guest use its memory. */
+/* With firmware of its own, a guest does without our stub. */
 static enum boot_guard config_get_guard(const struct config *config)
 {
-	return config->firmware ? BOOT_GUARD_NONE : guest_type_find(config->type)->guard;
+	return config->firmware || config->igvm ? BOOT_GUARD_NONE
+						: guest_type_find(config->type)->guard;
 }
 
 static struct boot_machine get_machine(const struct config *config,
@@ -32,16 +35,73 @@ static struct boot_source get_source(const struct config *config)
 	};
 }
 
+/* The kind of protection, whoever sees to it inside of the guest. */
+static enum boot_guard config_get_protection(const struct config *config)
+{
+	return guest_type_find(config->type)->guard;
+}
+
+static void terms_adopt(struct load_terms *terms, const struct firmware_terms *file)
+{
+	if (file->has_policy)
+		terms->policy = file->policy;
+	terms->vmsa_features = file->vmsa_features;
+	terms->td_attributes = file->td_attributes;
+	terms->has_id = file->has_id;
+	terms->has_author = file->has_author;
+	memcpy(terms->id.block, file->id_block, sizeof(terms->id.block));
+	memcpy(terms->id.auth, file->id_auth, sizeof(terms->id.auth));
+}
+
+int load_get_terms(const struct config *config, struct load_terms *ret_terms, struct err *err)
+{
+	struct load_terms terms = {.policy = config->snp_policy};
+	struct firmware_terms file;
+	int ret = 0;
+
+	if (config->igvm) {
+		ret = firmware_inspect_igvm(config->igvm, config_get_protection(config), &file,
+					    err);
+		if (!ret)
+			terms_adopt(&terms, &file);
+	}
+	if (!ret && config->snp_id_block) {
+		ret = snp_id_read(&terms.id, config->snp_id_block, config->snp_id_auth, err);
+		terms.has_id = true;
+		terms.has_author = snp_id_has_author(&terms.id);
+	}
+	if (!ret)
+		*ret_terms = terms;
+	return ret;
+}
+
+static int firmware_bytes_get(const struct config *config, uint64_t *ret_bytes, struct err *err)
+{
+	struct firmware_terms terms;
+	int ret;
+
+	*ret_bytes = 0;
+	if (config->firmware)
+		return firmware_get_size(config->firmware, ret_bytes, err);
+	if (!config->igvm) {
+		if (config_get_guard(config) != BOOT_GUARD_NONE)
+			*ret_bytes = BOOT_STUB_BYTES;
+		return 0;
+	}
+	ret = firmware_inspect_igvm(config->igvm, config_get_protection(config), &terms, err);
+	if (!ret)
+		*ret_bytes = terms.memory_bytes;
+	return ret;
+}
+
 int load_get_layout(const struct config *config, const struct load_host *host,
 		    struct layout *ret_layout, struct err *err)
 {
-	uint64_t firmware_bytes = 0;
+	uint64_t firmware_bytes;
 	int ret = layout_init(ret_layout, config->memory_bytes, host->gpa_bits, err);
 
-	if (!ret && config->firmware)
-		ret = firmware_get_size(config->firmware, &firmware_bytes, err);
-	else if (config_get_guard(config) != BOOT_GUARD_NONE)
-		firmware_bytes = BOOT_STUB_BYTES;
+	if (!ret)
+		ret = firmware_bytes_get(config, &firmware_bytes, err);
 	if (!ret && firmware_bytes)
 		layout_add_firmware(ret_layout, firmware_bytes);
 	return ret;
@@ -55,6 +115,19 @@ int load_get_items(const struct config *config, const struct load_host *host,
 	const struct boot_source source = get_source(config);
 
 	return firmware_items_init(ret_items, &machine, &source, err);
+}
+
+static int load_igvm(const struct config *config, const struct load_host *host,
+		     const struct layout *layout, struct guest_memory *memory,
+		     struct launch *launch, struct boot_entry *ret_entry, struct err *err)
+{
+	struct boot_machine machine = get_machine(config, host, layout);
+
+	machine.guard = config_get_protection(config);
+	return firmware_load_igvm(memory, &machine, config->igvm, config->cmdline,
+				  machine.guard == BOOT_GUARD_NONE && !config->starts_private,
+				  machine.guard == BOOT_GUARD_NONE ? NULL : launch, ret_entry,
+				  err);
 }
 
 static int load_firmware(const struct config *config, const struct load_host *host,
@@ -80,6 +153,8 @@ int load_guest(const struct config *config, const struct load_host *host,
 	const struct boot_machine machine = get_machine(config, host, layout);
 	const struct boot_source source = get_source(config);
 
+	if (config->igvm)
+		return load_igvm(config, host, layout, memory, launch, ret_entry, err);
 	if (config->firmware)
 		return load_firmware(config, host, layout, memory, launch, ret_entry, err);
 	return boot_load(memory, &machine, &source,

@@ -10,6 +10,7 @@
 #include "boot/firmware.h"
 #include "boot/launch.h"
 #include "memory/memory.h"
+#include "vmm/snp_file.h"
 
 struct config;
 struct err;
@@ -17,8 +18,26 @@ struct err;
 /* What the host's processor has to say about it. */
 struct load_host {
 	unsigned int gpa_bits;
-	unsigned int c_bit; /* SNP; else 0 */
+	unsigned int c_bit;	     /* SNP; else 0 */
 };
+
+/* On which terms the guest is launched: of the configuration, or of the file it starts from. */
+struct load_terms {
+	uint64_t policy;	/* SNP */
+	uint64_t vmsa_features; /* SNP: as for KVM_SEV_INIT2 */
+	uint64_t td_attributes; /* TDX: beyond those it always has */
+	bool has_id;		/* SNP: there is an ID block, */
+	bool has_author;	/* and somebody signed its key */
+	struct snp_id id;
+};
+
+/**
+ * Find the terms. What the configuration says counts more than what an IGVM file says, but for
+ * the policy, which the file was measured for.
+ *
+ * Returns 0; as firmware_inspect_igvm and snp_id_read.
+ */
+int load_get_terms(const struct config *config, struct load_terms *ret_terms, struct err *err);
 
 /**
  * The address space of the guest, with room for its firmware.

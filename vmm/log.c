@@ -17,9 +17,8 @@ static const struct {
 	const char *prefix;
 	unsigned int verbosity; /* least one that shows it */
 } levels[] = {
-	[LOG_ERROR] = {"alcove: ", 0},
-	[LOG_WARN] = {"alcove: warning: ", 0},
-	[LOG_INFO] = {"alcove: info: ", 1},
+	[LOG_ERROR] = {"alcove: ", 0},	      [LOG_WARN] = {"alcove: warning: ", 0},
+	[LOG_NOTE] = {"alcove: ", 0},	      [LOG_INFO] = {"alcove: info: ", 1},
 	[LOG_DEBUG] = {"alcove: debug: ", 2},
 };
 
@@ -76,6 +75,11 @@ void log_error(struct log *log, const char *fmt, ...)
 void log_warn(struct log *log, const char *fmt, ...)
 {
 	LINE_WRITE(log, LOG_WARN, fmt);
+}
+
+void log_note(struct log *log, const char *fmt, ...)
+{
+	LINE_WRITE(log, LOG_NOTE, fmt);
 }
 
 void log_info(struct log *log, const char *fmt, ...)

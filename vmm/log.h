@@ -15,6 +15,7 @@
 enum log_level {
 	LOG_ERROR,
 	LOG_WARN,
+	LOG_NOTE,  /* what everybody is to know */
 	LOG_INFO,  /* verbosity 1: what happens */
 	LOG_DEBUG, /* verbosity 2: every exit of note */
 };
@@ -48,6 +49,7 @@ void log_fini(struct log *log);
 /* Any thread. What is longer than a line is cut; control characters become '?'. */
 void log_error(struct log *log, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void log_warn(struct log *log, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void log_note(struct log *log, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void log_info(struct log *log, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void log_debug(struct log *log, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void log_guest(struct log *log, enum log_level level, const char *fmt, ...)

@@ -3,11 +3,14 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "vmm/cleanup.h"
+#include "vmm/log.h"
 #include "vmm/machine_parts.h"
+#include "vmm/type.h"
 
 /* What is copied at a time. */
 #define BUFFER_BYTES (2 * MIB)
@@ -39,6 +42,16 @@ static int part_launch(struct machine *machine, struct launch_part *part, void *
 			       part->gpa.start, err_describe(ret));
 	ret = machine_hide(machine, part->gpa, err);
 	return ret ? ret : fn(machine, part, err);
+}
+
+void machine_log_digest(struct machine *machine, const char *name,
+			const uint8_t digest[LAUNCH_DIGEST_BYTES])
+{
+	char text[2 * LAUNCH_DIGEST_BYTES + 1];
+
+	for (size_t i = 0; i < LAUNCH_DIGEST_BYTES; i++)
+		snprintf(text + 2 * i, 3, "%02x", digest[i]);
+	log_note(machine->log, "%s: %s %s", machine->type->name, name, text);
 }
 
 int machine_launch_pieces(struct machine *machine, launch_part_fn *fn, struct err *err)

@@ -15,6 +15,10 @@ struct launch_part {
 	void *source;
 };
 
+/* Say what will be measured; always, since the guest's owner compares it. */
+void machine_log_digest(struct machine *machine, const char *name,
+			const uint8_t digest[LAUNCH_DIGEST_BYTES]);
+
 /* Hand @part to the processor's firmware. Returns 0, or -errno with @err set. */
 typedef int launch_part_fn(struct machine *machine, const struct launch_part *part,
 			   struct err *err);

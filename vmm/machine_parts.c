@@ -159,6 +159,8 @@ static int type_start(struct machine *machine, struct err *err)
 		machine->load_host.gpa_bits = cpuid_gpa_bits(machine->cpuid);
 	if (!ret && machine->type->has_private_memory)
 		ret = conversion_enable(machine, err);
+	if (!ret)
+		ret = load_get_terms(machine->config, &machine->terms, err);
 	if (!ret && machine->type->start)
 		ret = machine->type->start(machine, err);
 	return ret;

@@ -74,6 +74,7 @@ struct machine {
 	int vm;
 	struct kvm_cpuid2 *cpuid;
 	void *type_state; /* of the type's own functions */
+	struct load_terms terms;
 	struct load_host load_host;
 	struct layout layout;
 	enum backing backing;

@@ -217,6 +217,14 @@ static const struct option boot_options[] = {
 		.offset = STRING(firmware),
 	},
 	{
+		.key = "igvm",
+		.kind = OPTION_PATH,
+		.argument = "FILE",
+		.help = "IGVM file with all that the guest starts with, in place of kernel and "
+			"firmware",
+		.offset = STRING(igvm),
+	},
+	{
 		.key = "kernel",
 		.kind = OPTION_PATH,
 		.argument = "FILE",

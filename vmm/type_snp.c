@@ -19,7 +19,6 @@
 #include "vmm/log.h"
 #include "vmm/machine_launch.h"
 #include "vmm/machine_parts.h"
-#include "vmm/snp_file.h"
 #include "vmm/snp_status.h"
 #include "vmm/type.h"
 
@@ -41,7 +40,6 @@ enum {
 
 struct snp {
 	int sev;
-	uint64_t features; /* of VMSAs, beyond those KVM always sets */
 };
 
 static int snp_fail(struct err *err, int ret, uint32_t status, const char *what)
@@ -76,7 +74,7 @@ static int cpuid_adjust(struct machine *machine, struct err *err)
 
 static int policy_check(struct machine *machine, struct err *err)
 {
-	uint64_t policy = machine->config->snp_policy;
+	uint64_t policy = machine->terms.policy;
 	uint64_t allowed = UINT64_MAX;
 
 	if (!(policy & POLICY_ALWAYS_ONE))
@@ -110,14 +108,15 @@ static int sev_open(struct machine *machine, struct snp *snp, struct err *err)
 static int snp_start(struct machine *machine, struct err *err)
 {
 	struct snp *snp = malloc(sizeof(*snp));
-	const struct kvm_sev_init init = {.ghcb_version = GHCB_VERSION};
-	const struct kvm_sev_snp_launch_start start = {.policy = machine->config->snp_policy};
+	const struct kvm_sev_init init = {.vmsa_features = machine->terms.vmsa_features,
+					  .ghcb_version = GHCB_VERSION};
+	const struct kvm_sev_snp_launch_start start = {.policy = machine->terms.policy};
 	uint32_t status = 0;
 	int ret;
 
 	if (!snp)
 		return err_set(err, -ENOMEM, "snp: out of memory");
-	*snp = (struct snp){.sev = -1, .features = init.vmsa_features};
+	*snp = (struct snp){.sev = -1};
 	machine->type_state = snp;
 	ret = cpuid_adjust(machine, err);
 	if (!ret)
@@ -264,39 +263,62 @@ static int part_launch(struct machine *machine, const struct launch_part *part, 
 
 static int launch_finish(struct machine *machine, struct err *err)
 {
-	const struct config *config = machine->config;
+	const struct load_terms *terms = &machine->terms;
 	const struct snp *snp = machine->type_state;
-	struct snp_id id = {0};
 	struct kvm_sev_snp_launch_finish finish = {0};
 	uint32_t status = 0;
-	int ret = 0;
+	int ret;
 
-	if (config->snp_id_block) {
-		ret = snp_id_read(&id, config->snp_id_block, config->snp_id_auth, err);
+	if (terms->has_id) {
 		finish.id_block_en = 1;
-		finish.id_block_uaddr = (uintptr_t)id.block;
-		finish.id_auth_uaddr = (uintptr_t)id.auth;
-		finish.auth_key_en = snp_id_has_author(&id);
+		finish.id_block_uaddr = (uintptr_t)terms->id.block;
+		finish.id_auth_uaddr = (uintptr_t)terms->id.auth;
+		finish.auth_key_en = terms->has_author;
 	}
-	if (ret)
-		return ret;
-	memcpy(finish.host_data, config->snp_host_data, sizeof(finish.host_data));
+	memcpy(finish.host_data, machine->config->snp_host_data, sizeof(finish.host_data));
 	ret = host_snp_launch_finish(machine->host, machine->vm, snp->sev, &finish, &status);
 	return ret ? snp_fail(err, ret, status, "the launch cannot be finished") : 0;
 }
 
+/* The launch that the guest's owner expects; logged before it begins. */
+static int digest_log(struct machine *machine, struct err *err)
+{
+	const struct launch_vcpus vcpus = {
+		.entry = &machine->entry,
+		.n_vcpus = machine->config->n_vcpus,
+		.signature = cpuid_signature(machine->cpuid),
+		.features = machine->terms.vmsa_features,
+	};
+	uint8_t digest[LAUNCH_DIGEST_BYTES];
+	int ret = launch_digest_snp(machine->memory, &machine->launch, &vcpus, digest);
+
+	if (ret)
+		return err_set(err, ret, "snp: the launch cannot be measured: %s",
+			       err_describe(ret));
+	machine_log_digest(machine, "launch digest", digest);
+	return 0;
+}
+
+static int registers_set(struct machine *machine, unsigned int index, struct err *err)
+{
+	struct boot_vcpu vcpu;
+
+	boot_entry_get_vcpu(&machine->entry, index == 0, cpuid_signature(machine->cpuid),
+			    &vcpu);
+	if (!boot_vcpu_is_settable(&vcpu))
+		return err_set(err, -EOPNOTSUPP,
+			       "snp: vcpu%u is to start with dr6, dr7, PAT, MXCSR or FCW other "
+			       "than after a reset, which KVM does not launch",
+			       index);
+	return vcpu_set_registers(machine->vcpus[index], &vcpu, err);
+}
+
 static int snp_launch(struct machine *machine, struct err *err)
 {
-	unsigned int n_vcpus = machine->config->n_vcpus;
-	uint32_t signature = cpuid_signature(machine->cpuid);
-	int ret = 0;
+	int ret = digest_log(machine, err);
 
-	for (unsigned int i = 0; i < n_vcpus && !ret; i++) {
-		struct boot_vcpu vcpu;
-
-		boot_entry_get_vcpu(&machine->entry, i == 0, signature, &vcpu);
-		ret = vcpu_set_registers(machine->vcpus[i], &vcpu, err);
-	}
+	for (unsigned int i = 0; i < machine->config->n_vcpus && !ret; i++)
+		ret = registers_set(machine, i, err);
 	if (!ret)
 		ret = machine_launch_pieces(machine, part_launch, err);
 	return ret ? ret : launch_finish(machine, err);

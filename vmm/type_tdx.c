@@ -100,7 +100,7 @@ static int vm_init(struct machine *machine, const struct kvm_tdx_capabilities *c
 	static_assert(sizeof(init->mrconfigid) == CONFIG_TDX_ID_BYTES, "a SHA-384");
 	if (!init)
 		return err_set(err, -ENOMEM, "tdx: out of memory");
-	init->attributes = ATTRIBUTE_SEPT_VE_DISABLE;
+	init->attributes = ATTRIBUTE_SEPT_VE_DISABLE | machine->terms.td_attributes;
 	init->xfam = capabilities->supported_xfam;
 	memcpy(init->mrconfigid, config->tdx_config_id, sizeof(init->mrconfigid));
 	memcpy(init->mrowner, config->tdx_owner, sizeof(init->mrowner));
@@ -117,6 +117,23 @@ static int vm_init(struct machine *machine, const struct kvm_tdx_capabilities *c
 		return err_set(err, ret,
 			       "tdx: the TDX module has no random numbers; try again");
 	return ret ? tdx_fail(err, ret, status, "the TD cannot be initialised") : 0;
+}
+
+static int attributes_check(struct machine *machine,
+			    const struct kvm_tdx_capabilities *capabilities, struct err *err)
+{
+	uint64_t lacking = machine->terms.td_attributes & ~capabilities->supported_attrs;
+
+	if (!(capabilities->supported_attrs & ATTRIBUTE_SEPT_VE_DISABLE))
+		return err_set(err, -EOPNOTSUPP,
+			       "tdx: the TDX module has no SEPT_VE_DISABLE, which Linux guests "
+			       "need; update it");
+	if (lacking)
+		return err_set(err, -EOPNOTSUPP,
+			       "tdx: this host cannot do attributes 0x%" PRIx64
+			       ", which the IGVM file wants",
+			       lacking);
+	return 0;
 }
 
 static int vcpus_check(struct machine *machine, struct err *err)
@@ -158,10 +175,8 @@ static int tdx_start(struct machine *machine, struct err *err)
 		ret = apic_set_cycle(machine, err);
 	if (!ret)
 		ret = capabilities_get(machine, &capabilities, err);
-	if (!ret && !(capabilities->supported_attrs & ATTRIBUTE_SEPT_VE_DISABLE))
-		ret = err_set(err, -EOPNOTSUPP,
-			      "tdx: the TDX module has no SEPT_VE_DISABLE, which Linux guests "
-			      "need; update it");
+	if (!ret)
+		ret = attributes_check(machine, capabilities, err);
 	if (!ret)
 		ret = vm_init(machine, capabilities, gpa_bits, err);
 	if (ret)
@@ -231,10 +246,26 @@ static int part_launch(struct machine *machine, const struct launch_part *part, 
 		       (uint64_t)region.gpa, err_describe(ret ? ret : -EIO), status);
 }
 
+static int digest_log(struct machine *machine, struct err *err)
+{
+	uint8_t mrtd[LAUNCH_DIGEST_BYTES];
+	int ret =
+		launch_digest_tdx(machine->memory, &machine->launch, LAUNCH_SINGLE_PASS, mrtd);
+
+	if (ret)
+		return err_set(err, ret, "tdx: the launch cannot be measured: %s",
+			       err_describe(ret));
+	machine_log_digest(machine, "MRTD", mrtd);
+	return 0;
+}
+
 static int tdx_launch(struct machine *machine, struct err *err)
 {
 	uint64_t status = 0;
-	int ret = machine_launch_pieces(machine, part_launch, err);
+	int ret = digest_log(machine, err);
+
+	if (!ret)
+		ret = machine_launch_pieces(machine, part_launch, err);
 
 	if (ret)
 		return ret;
