@@ -119,9 +119,6 @@ int boot_load(struct guest_memory *memory, const struct boot_machine *machine,
 void boot_entry_get_vcpu(const struct boot_entry *entry, bool is_first, uint32_t signature,
 			 struct boot_vcpu *ret_vcpu);
 
-/* Can KVM be told all of it by KVM_SET_REGS and KVM_SET_SREGS? */
-bool boot_vcpu_is_settable(const struct boot_vcpu *vcpu);
-
 /* --- Files, before there is a guest --- */
 
 struct boot_kernel {

@@ -42,17 +42,6 @@ void snp_state_reset(struct boot_vcpu_state *ret_state)
 	};
 }
 
-bool boot_vcpu_is_settable(const struct boot_vcpu *vcpu)
-{
-	struct boot_vcpu_state initial;
-
-	snp_state_reset(&initial);
-	return !vcpu->has_state ||
-	       (vcpu->state.dr6 == initial.dr6 && vcpu->state.dr7 == initial.dr7 &&
-		vcpu->state.pat == initial.pat && vcpu->state.mxcsr == initial.mxcsr &&
-		vcpu->state.fcw == initial.fcw);
-}
-
 void snp_vcpu_reset(struct boot_vcpu *ret_vcpu, uint32_t entry, uint32_t signature)
 {
 	struct kvm_sregs *sregs = &ret_vcpu->sregs;

@@ -78,8 +78,8 @@ static void look_hypercalls(struct probe *probe, int argument)
 /* In the words of who has no idea why: the checks of the type say more. */
 static const char *const type_cures[GUEST_TYPE_COUNT] = {
 	[GUEST_TYPE_PLAIN] = "look at the kernel log",
-	[GUEST_TYPE_SW] = "use a kernel with CONFIG_KVM_SW_PROTECTED_VM, and a processor with "
-			  "nested paging",
+	[GUEST_TYPE_SW] = ("use a kernel with CONFIG_KVM_SW_PROTECTED_VM, and a processor with "
+			   "nested paging"),
 	[GUEST_TYPE_SNP] = "mend what the lines of snp below say, then load kvm_amd again",
 	[GUEST_TYPE_TDX] = "mend what the lines of tdx below say, then boot again",
 };

@@ -305,11 +305,6 @@ static int registers_set(struct machine *machine, unsigned int index, struct err
 
 	boot_entry_get_vcpu(&machine->entry, index == 0, cpuid_signature(machine->cpuid),
 			    &vcpu);
-	if (!boot_vcpu_is_settable(&vcpu))
-		return err_set(err, -EOPNOTSUPP,
-			       "snp: vcpu%u is to start with dr6, dr7, PAT, MXCSR or FCW other "
-			       "than after a reset, which KVM does not launch",
-			       index);
 	return vcpu_set_registers(machine->vcpus[index], &vcpu, err);
 }
 
