@@ -50,13 +50,16 @@ int firmware_inspect_igvm(const char *path, enum boot_guard guard,
 /**
  * Write what an IGVM file has to guest memory.
  *
+ * @machine: without a guard of its own, since our stub takes no part.
+ * @guard: as above.
  * @memory_is_shared: what is not launched is shared when the guest starts.
  * Returns as firmware_inspect_igvm; -ENOSPC (no memory where the file has some), -E2BIG (a
  * parameter does not fit its area). On error guest memory is partly written.
  */
 int firmware_load_igvm(struct guest_memory *memory, const struct boot_machine *machine,
-		       const char *path, const char *cmdline, bool memory_is_shared,
-		       struct launch *launch, struct boot_entry *ret_entry, struct err *err);
+		       enum boot_guard guard, const char *path, const char *cmdline,
+		       bool memory_is_shared, struct launch *launch,
+		       struct boot_entry *ret_entry, struct err *err);
 
 /* --- What it reads from fw_cfg --- */
 

@@ -101,8 +101,9 @@ static int entry_get(const struct igvm *igvm, struct boot_entry *entry, struct e
 }
 
 int firmware_load_igvm(struct guest_memory *memory, const struct boot_machine *machine,
-		       const char *path, const char *cmdline, bool memory_is_shared,
-		       struct launch *launch, struct boot_entry *ret_entry, struct err *err)
+		       enum boot_guard guard, const char *path, const char *cmdline,
+		       bool memory_is_shared, struct launch *launch,
+		       struct boot_entry *ret_entry, struct err *err)
 {
 	const struct igvm_target target = {
 		.machine = machine,
@@ -111,7 +112,7 @@ int firmware_load_igvm(struct guest_memory *memory, const struct boot_machine *m
 	};
 	_cleanup_free_ uint8_t *bytes = NULL;
 	struct igvm igvm;
-	int ret = igvm_open(path, machine->guard, &bytes, &igvm, err);
+	int ret = igvm_open(path, guard, &bytes, &igvm, err);
 
 	if (ret)
 		return ret;

@@ -121,13 +121,13 @@ static int load_igvm(const struct config *config, const struct load_host *host,
 		     const struct layout *layout, struct guest_memory *memory,
 		     struct launch *launch, struct boot_entry *ret_entry, struct err *err)
 {
-	struct boot_machine machine = get_machine(config, host, layout);
+	const struct boot_machine machine = get_machine(config, host, layout);
+	enum boot_guard guard = config_get_protection(config);
+	bool is_launched = guard != BOOT_GUARD_NONE;
 
-	machine.guard = config_get_protection(config);
-	return firmware_load_igvm(memory, &machine, config->igvm, config->cmdline,
-				  machine.guard == BOOT_GUARD_NONE && !config->starts_private,
-				  machine.guard == BOOT_GUARD_NONE ? NULL : launch, ret_entry,
-				  err);
+	return firmware_load_igvm(memory, &machine, guard, config->igvm, config->cmdline,
+				  !is_launched && !config->starts_private,
+				  is_launched ? launch : NULL, ret_entry, err);
 }
 
 static int load_firmware(const struct config *config, const struct load_host *host,
