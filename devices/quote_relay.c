@@ -204,9 +204,14 @@ static void send_request(struct quote_slot *slot)
 				       slot->end - slot->start);
 
 	if (n < 0 && n != -EAGAIN && n != -EINTR) {
-		fail(slot, QUOTE_STATUS_ERROR, "the service takes no request", (int)n);
+		/* A connection that came to nothing may only be seen now. */
+		fail(slot,
+		     slot->state == QUOTE_CONNECTING ? QUOTE_STATUS_UNAVAILABLE
+						     : QUOTE_STATUS_ERROR,
+		     "the service takes no request", (int)n);
 		return;
 	}
+	slot->state = QUOTE_SENDING;
 	if (n > 0)
 		slot->start += (size_t)n;
 	if (slot->start < slot->end) {
@@ -237,7 +242,6 @@ static void io_done(struct loop_op *op, int result)
 	} else if (slot->state == QUOTE_RECEIVING) {
 		receive(slot);
 	} else {
-		slot->state = QUOTE_SENDING;
 		send_request(slot);
 	}
 }

@@ -287,10 +287,6 @@ START_TEST(test_check_sees_what_single_values_do_not_show)
 	check_fails("disk 'a-rather-long-name-for-a-disk': serial number "
 		    "'a-rather-long-name-for-a-disk' is longer than 20 bytes; set a shorter "
 		    "serial");
-	set("certs", "c");
-	check_fails("certs: only SEV-SNP guests get certificates; leave it out, or add "
-		    "--type=snp");
-	set("type", "snp");
 	set("quote-socket", "tcp:1");
 	check_fails("quote-socket: only TDX guests ask for quotes; leave it out, or add "
 		    "--type=tdx");
