@@ -9,8 +9,7 @@ static uint64_t valid[N_PAGES / 64];
 static uint64_t n_taken;
 static uint32_t lock;
 
-/* Where the books have a page. */
-static uint64_t place_find(uint64_t gpa)
+uint64_t books_find_place(uint64_t gpa)
 {
 	if (!config.high_gpa || gpa < FOUR_GIB)
 		return gpa;
@@ -72,7 +71,7 @@ enum page_change books_take(uint64_t gpa, uint64_t n_bytes)
 {
 	enum page_change change;
 
-	gpa = place_find(gpa);
+	gpa = books_find_place(gpa);
 	if (gpa >= MONITOR_RAM_END)
 		return PAGE_NO_RAM;
 	while (__atomic_exchange_n(&lock, 1, __ATOMIC_ACQUIRE))
@@ -89,7 +88,7 @@ enum page_change books_take(uint64_t gpa, uint64_t n_bytes)
 
 bool books_are_valid(uint64_t gpa, uint64_t n_bytes)
 {
-	gpa = place_find(gpa);
+	gpa = books_find_place(gpa);
 	if (gpa + n_bytes > MONITOR_RAM_END)
 		return false;
 	for (uint64_t i = 0; i < n_bytes; i += PAGE_BYTES) {

@@ -39,6 +39,8 @@ enum page_change {
 void books_launch(uint64_t gpa, uint64_t n_bytes);
 /* All pages of the range or none of them. Any processor. */
 enum page_change books_take(uint64_t gpa, uint64_t n_bytes);
+/* Where in this machine the memory for a page is, and its books. */
+uint64_t books_find_place(uint64_t gpa);
 bool books_are_ram(uint64_t gpa);
 bool books_are_valid(uint64_t gpa, uint64_t n_bytes);
 /* The first page of RAM that is not valid, or the end of the books. */

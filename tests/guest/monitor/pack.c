@@ -8,7 +8,7 @@
  *   platform=snp|tdx  kernel=FILE  initrd=FILE  cmdline=TEXT  cpus=N  memory=MIB  hw=acpi|fdt
  *                     without a kernel: a tiny one that only has an entry
  *   sparse=1          there is no RAM from 64 MiB to 3 GiB
- *   high=BIT          RAM above 4 GiB is from 1 << BIT on
+ *   high=ADDRESS      RAM above 4 GiB is from there on
  *   large=1           large pages work
  *   short=1           stop where the kernel would run
  *   late=N            TDX: processor N starts when the kernel runs
@@ -48,7 +48,7 @@ struct pack {
 	struct layout layout;
 	uint64_t memory_bytes;
 	unsigned int is_sparse;
-	unsigned int high_bit;
+	uint64_t high_gpa;
 	struct change changes[CHANGES_MAX];
 	unsigned int n_changes;
 	struct monitor_config config;
@@ -157,7 +157,7 @@ static void pack_set(struct pack *pack, const char *argument)
 	else if (is_key(argument, "sparse", &value))
 		set_number(&pack->is_sparse, value);
 	else if (is_key(argument, "high", &value))
-		set_number(&pack->high_bit, value);
+		pack->high_gpa = strtoull(value, NULL, 0);
 	else if (is_key(argument, "late", &value))
 		set_number(&config->late_vcpu, value);
 	else if (is_key(argument, "inject", &value))
@@ -215,11 +215,11 @@ static void ram_make_sparse(struct monitor_config *config, struct stub_params *p
 }
 
 static void ram_make_high(struct monitor_config *config, struct stub_params *params,
-			  unsigned int bit)
+			  uint64_t high_gpa)
 {
 	struct stub_range *last = &params->ranges[params->n_ranges - 1];
 
-	config->high_gpa = UINT64_C(1) << bit;
+	config->high_gpa = high_gpa;
 	last->start += config->high_gpa - FOUR_GIB;
 	last->end += config->high_gpa - FOUR_GIB;
 }
@@ -291,8 +291,8 @@ static void guest_pack(struct pack *pack)
 	config_init(pack, &params, &entry);
 	if (pack->is_sparse)
 		ram_make_sparse(&pack->config, &params);
-	if (pack->high_bit)
-		ram_make_high(&pack->config, &params, pack->high_bit);
+	if (pack->high_gpa)
+		ram_make_high(&pack->config, &params, pack->high_gpa);
 	if (guest_write(memory, STUB_PARAMS_GPA, &params, sizeof(params)))
 		errx(1, "parameters cannot be changed");
 	for (unsigned int i = 0; i < pack->n_changes; i++) {

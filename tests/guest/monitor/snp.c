@@ -44,7 +44,12 @@ struct cc_blob_seen {
 	uint32_t cpuid_bytes, reserved2;
 };
 
-static uint64_t n_large, n_small, n_chunks, n_touched;
+static uint64_t n_large, n_small, n_blocks, n_touched;
+/* Entries of the window that the monitor has changed. */
+static struct moved {
+	uint64_t before, now;
+} moves[512];
+
 static struct table_pointer {
 	uint16_t limit;
 	uint64_t base;
@@ -67,6 +72,29 @@ static uint64_t *entry_find(uint64_t address)
 	uint64_t *level3 = table_get(level4[0]);
 
 	return &table_get(level3[address >> 30])[address >> 21 & 511];
+}
+
+/*
+ * What an entry leads to, the C-bit aside. When memory is really somewhere else, the entry was
+ * changed for the access, and this still says what the stub wrote.
+ */
+static uint64_t entry_get_gpa(const uint64_t *entry)
+{
+	const struct moved *moved = &moves[(uint64_t)entry / sizeof(*entry) % 512];
+
+	return (*entry == moved->now ? moved->before : *entry) & ADDRESS_MASK & ~c_bit();
+}
+
+/* The first access through the window: it has to be encrypted, and goes where memory is. */
+static void entry_move(uint64_t *entry)
+{
+	struct moved *moved = &moves[(uint64_t)entry / sizeof(*entry) % 512];
+	uint64_t before = *entry, gpa = entry_get_gpa(entry);
+
+	if (!(before & c_bit()))
+		verdict_wrong("the window has no C-bit: 0x%lx", before);
+	*entry = (before & (LARGE_PAGE_BYTES - 1)) | books_find_place(gpa);
+	*moved = (struct moved){.before = before, .now = *entry};
 }
 
 static void entry_strip(uint64_t *entry, const char *what)
@@ -102,6 +130,7 @@ static void tables_prepare(void)
 		for (uint64_t i = 0; i < LARGE_PAGE_BYTES; i += PAGE_BYTES)
 			is_free = is_free && books_are_ram(address + i) &&
 				  !books_are_valid(address + i, PAGE_BYTES);
+		n_blocks += is_free;
 		if (is_free)
 			*entry = (*entry & ~PRESENT) | HIDDEN;
 	}
@@ -156,14 +185,14 @@ _Noreturn void snp_start(void)
 /* Where an address of the stub leads; 0: nowhere. */
 static uint64_t address_translate(uint64_t address)
 {
-	uint64_t entry;
+	const uint64_t *entry;
 
 	if (address >> 32)
 		return 0;
-	entry = *entry_find(address);
-	if (!(entry & (PRESENT | HIDDEN)))
+	entry = entry_find(address);
+	if (!(*entry & (PRESENT | HIDDEN)))
 		return 0;
-	return (entry & ADDRESS_MASK & ~c_bit()) | (address & (LARGE_PAGE_BYTES - 1));
+	return entry_get_gpa(entry) | (address & (LARGE_PAGE_BYTES - 1));
 }
 
 /* EAX and CF of PVALIDATE. */
@@ -237,7 +266,7 @@ static bool touch(const struct trap_frame *frame)
 	if (!books_are_valid(gpa, LARGE_PAGE_BYTES))
 		return false;
 	if (frame->error & PF_RESERVED)
-		entry_strip(entry, "window");
+		entry_move(entry);
 	*entry = (*entry & ~HIDDEN) | PRESENT;
 	n_touched++;
 	flush();
@@ -265,24 +294,29 @@ bool snp_trap(struct trap_frame *frame)
 	return true;
 }
 
-/* How many blocks were RAM of the stub's as a whole. */
-static void blocks_count(void)
+/* All of low memory is there for the kernel, and the window is where it was. */
+static void tables_restore(void)
 {
-	for (uint64_t address = 0; address < WINDOW_GPA; address += LARGE_PAGE_BYTES) {
-		uint64_t *entry = entry_find(address);
-
-		n_chunks += (*entry & HIDDEN) != 0;
-		*entry = (*entry & ~HIDDEN) | PRESENT;
-	}
-	for (uint64_t address = WINDOW_GPA; address < UINT64_C(1) << 32;
-	     address += LARGE_PAGE_BYTES) {
+	for (uint64_t address = 0; address < UINT64_C(1) << 32; address += LARGE_PAGE_BYTES) {
 		uint64_t *entry = entry_find(address);
 
 		if ((*entry & ADDRESS_MASK & ~c_bit()) != address)
-			verdict_wrong("the window stays at 0x%lx", *entry);
-		*entry &= ~c_bit();
+			verdict_wrong("0x%lx stays mapped to 0x%lx", address, *entry);
+		*entry = (*entry & ~HIDDEN & ~c_bit()) | PRESENT;
 	}
 	flush();
+}
+
+/* Blocks above 4 GiB: nothing is launched there. */
+static uint64_t blocks_count_high(void)
+{
+	uint64_t n = 0;
+
+	for (uint32_t i = 0; i < config.n_ram; i++) {
+		if (config.ram[i].start >> 32)
+			n += (config.ram[i].end - config.ram[i].start) / LARGE_PAGE_BYTES;
+	}
+	return n;
 }
 
 /* Linux would not run with this blob on a processor that is none of SNP. */
@@ -304,13 +338,13 @@ static void blob_check(void)
 
 void snp_finish(void)
 {
-	bool must_evict = config.cpuid != CPUID_NO_EVICT;
+	uint64_t n_wanted = n_blocks + blocks_count_high();
 
-	blocks_count();
-	if (must_evict && n_chunks)
-		verdict_wrong("%lu blocks were not evicted", n_chunks);
-	if (!must_evict && n_touched)
-		verdict_wrong("%lu blocks were touched for nothing", n_touched);
+	if (config.cpuid == CPUID_NO_EVICT)
+		n_wanted = 0;
+	tables_restore();
+	if (n_touched != n_wanted)
+		verdict_wrong("%lu blocks were touched, not %lu", n_touched, n_wanted);
 	blob_check();
 	print("MONITOR snp large=%lu small=%lu evicted=%lu", n_large, n_small, n_touched);
 }
