@@ -146,4 +146,11 @@ enum boot_firmware {
  */
 int boot_inspect_firmware(const char *path, enum boot_firmware kind, struct err *err);
 
+/* Reasons with which the boot stub ends an SNP guest are in this set (GHCB
+ * specification, 2.3.1). */
+#define BOOT_STUB_REASON_SET 0xa
+
+/* What reason @number of that set is; never NULL. */
+const char *boot_stub_describe(unsigned int number);
+
 #endif

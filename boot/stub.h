@@ -62,7 +62,7 @@
  */
 #define STUB_SNP_REASON_SET  0xa
 
-#define STUB_FAULT_OTHER_RAN 23 /* assembly needs this one: STUB_OTHER_RAN */
+#define STUB_FAULT_OTHER_RAN 22 /* assembly needs this one: STUB_OTHER_RAN */
 
 #ifndef __ASSEMBLER__
 
@@ -91,8 +91,8 @@ enum stub_fault {
 	STUB_OTHER_VCPUS,  /* the TD has another number of processors than was measured */
 	STUB_ACCEPT,	   /* TDG.MEM.PAGE.ACCEPT: an error */
 	STUB_ACCEPTED,	   /* TDG.MEM.PAGE.ACCEPT: accepted before */
-	STUB_RETURNED,	   /* no fault of the host: a bug of the stub */
-	STUB_OTHER_RAN = STUB_FAULT_OTHER_RAN, /* SNP: a processor runs that nobody started */
+	STUB_OTHER_RAN =
+		STUB_FAULT_OTHER_RAN, /* SNP: a processor that the guest did not start */
 	STUB_FAULT_COUNT,
 };
 

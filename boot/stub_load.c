@@ -9,6 +9,7 @@
 #include "boot/launch.h"
 #include "boot/params.h"
 #include "boot/stub.h"
+#include "boot/stub/texts.h"
 #include "boot/stub/work.h"
 #include "vmm/err.h"
 #include "vmm/platform.h"
@@ -23,6 +24,7 @@ static_assert(STUB_STATE_GPA - STUB_TABLES_GPA == PAGE_TABLES_N * GRANULE_BYTES,
 	      "the page tables fit");
 static_assert(sizeof(struct stub_params) <= GRANULE_BYTES, "one page");
 static_assert(STUB_FIRMWARE_BYTES == BOOT_STUB_BYTES, "boot.h says it, too");
+static_assert(STUB_SNP_REASON_SET == BOOT_STUB_REASON_SET, "boot.h says it, too");
 static_assert(STUB_GDT_BYTES == BOOT_GDT_BYTES, "the descriptors of the boot protocol");
 static_assert(STUB_VCPUS_MAX >= PLATFORM_VCPUS_MAX, "all processors");
 
@@ -83,9 +85,9 @@ static int params_init(struct stub_params *ret_params, const struct boot_machine
 				  UINT64_C(1) << (is_snp ? machine->c_bit : 51));
 	if (fault)
 		return err_set(err, -EINVAL,
-			       "boot stub: it would refuse this guest (reason %d of "
-			       "boot/stub.h); give less memory or another kernel",
-			       (int)fault);
+			       "boot stub: it would refuse this guest: %s; give less memory or "
+			       "another kernel",
+			       boot_stub_describe(fault));
 	return 0;
 }
 
@@ -174,4 +176,9 @@ int stub_load(struct guest_memory *memory, const struct boot_machine *machine,
 		.gdt = STUB_GDT_GPA,
 	};
 	return 0;
+}
+
+const char *boot_stub_describe(unsigned int number)
+{
+	return number < ARRAY_SIZE(stub_texts) ? stub_texts[number] : "a reason of its own";
 }

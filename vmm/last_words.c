@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "boot/boot.h"
 #include "vmm/range.h"
 
 /* The order of KVM's registers (asm/kvm_vcpu_regs.h), those that matter. */
@@ -76,6 +77,8 @@ void last_words_format_sev(uint64_t ghcb, char *line, size_t size_bytes)
 	}
 	if (set < ARRAY_SIZE(sets) && reason < sets[set].n_reasons)
 		words = sets[set].reasons[reason];
+	if (set == BOOT_STUB_REASON_SET)
+		words = boot_stub_describe(reason);
 	snprintf(line, size_bytes, "the guest ended itself: %s (reason set %u, reason %u)",
 		 words, set, reason);
 }

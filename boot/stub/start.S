@@ -77,6 +77,7 @@ snp_terminate:
 	.byte	0xf3, 0x0f, 0x01, 0xd9	/* vmgexit */
 	jmp	snp_terminate
 
+	.section .text32, "ax"
 	.code32
 tdx_entry:
 	cld
@@ -91,6 +92,7 @@ tdx_entry:
 	mov	%eax, %cr0
 	ljmpl	$CODE64, $tdx_entry64
 
+	.section .text, "ax"
 	.code64
 tdx_entry64:
 	mov	$DATA, %eax

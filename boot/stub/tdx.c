@@ -15,6 +15,7 @@
  * ReportFatalError.
  */
 #include "boot/stub/machine.h"
+#include "boot/stub/texts.h"
 
 #define GPA_BITS_LOW  48
 #define GPA_BITS_HIGH 52
@@ -26,28 +27,6 @@ struct state {
 	uint64_t next_chunk;
 	uint64_t n_done;
 	uint32_t is_open;
-};
-
-static const char texts[STUB_FAULT_COUNT][40] = {
-	[STUB_BAD_MAGIC] = "parameters: magic",
-	[STUB_BAD_VERSION] = "parameters: version",
-	[STUB_BAD_PLATFORM] = "parameters: platform",
-	[STUB_BAD_VCPUS] = "parameters: vcpus",
-	[STUB_BAD_C_BIT] = "parameters: C-bit",
-	[STUB_BAD_ENTRY] = "parameters: kernel entry",
-	[STUB_BAD_BOOT_PARAMS] = "parameters: boot params",
-	[STUB_BAD_MAILBOX] = "parameters: mailbox",
-	[STUB_BAD_RESERVED] = "parameters: reserved",
-	[STUB_BAD_COUNT] = "parameters: number of ranges",
-	[STUB_BAD_ALIGN] = "parameters: range not of pages",
-	[STUB_BAD_ORDER] = "parameters: ranges overlap",
-	[STUB_BAD_LIMIT] = "parameters: range is no RAM",
-	[STUB_BAD_LAUNCHED] = "parameters: range was launched",
-	[STUB_VP_INFO] = "TDG.VP.INFO failed",
-	[STUB_OTHER_VCPUS] = "number of vcpus is not as measured",
-	[STUB_ACCEPT] = "page not accepted",
-	[STUB_ACCEPTED] = "page accepted twice",
-	[STUB_RETURNED] = "internal error",
 };
 
 static struct state *state_get(void)
@@ -68,8 +47,8 @@ static _Noreturn void give_up(enum stub_fault fault)
 
 	for (uint32_t i = 0; prefix[i]; i++)
 		text[n++] = prefix[i];
-	for (uint32_t i = 0; i < sizeof(texts[0]) && texts[fault][i]; i++)
-		text[n++] = texts[fault][i];
+	for (uint32_t i = 0; i < sizeof(stub_texts[0]) && stub_texts[fault][i]; i++)
+		text[n++] = stub_texts[fault][i];
 	tdx_terminate(fault, text);
 }
 
