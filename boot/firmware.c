@@ -8,12 +8,9 @@
 
 #include "boot/file.h"
 #include "boot/firmware_launch.h"
-#include "boot/hob.h"
+#include "boot/firmware_loader.h"
 #include "vmm/cleanup.h"
 #include "vmm/err.h"
-
-/* More than any list of memory needs. */
-#define HOB_MAX_BYTES (64 * KIB)
 
 static int size_check(const char *path, uint64_t size_bytes, struct err *err)
 {
@@ -37,19 +34,9 @@ int firmware_get_size(const char *path, uint64_t *ret_size_bytes, struct err *er
 	return ret;
 }
 
-struct loader {
-	struct guest_memory *memory;
-	const struct layout *layout;
-	const struct firmware_items *items;
-	struct launch *launch;
-	struct ovmf_image image;
-	struct boot_entry entry;
-	struct err *err;
-};
-
-static int load_plain(struct loader *loader)
+static int load_plain(struct firmware_loader *loader)
 {
-	int ret = guest_write(loader->memory, loader->layout->firmware.start,
+	int ret = guest_write(loader->memory, loader->machine->layout->firmware.start,
 			      loader->image.bytes, (size_t)loader->image.size_bytes);
 
 	if (ret)
@@ -61,7 +48,7 @@ static int load_plain(struct loader *loader)
 
 /* --- SEV-SNP --- */
 
-static int load_snp(struct loader *loader)
+static int load_snp(struct firmware_loader *loader)
 {
 	const struct firmware_items *items = loader->items;
 	struct ovmf_hashes hashes;
@@ -85,81 +72,19 @@ static int load_snp(struct loader *loader)
 			   loader->launch, loader->err);
 }
 
-/* --- TDX --- */
-
-static int hob_write(struct loader *loader, const struct tdvf *tdvf,
-		     const struct tdvf_section *section)
-{
-	uint64_t room_bytes = section->size_bytes;
-	_cleanup_free_ void *bytes = NULL;
-	struct hob_list list;
-	size_t size_bytes;
-	int ret;
-
-	if (room_bytes > HOB_MAX_BYTES)
-		room_bytes = HOB_MAX_BYTES;
-	bytes = malloc((size_t)room_bytes);
-	if (!bytes)
-		return err_set(loader->err, -ENOMEM, "firmware '%s': out of memory",
-			       loader->image.path);
-	hob_begin(&list, bytes, (size_t)room_bytes, section->gpa);
-	hob_add_layout(&list, loader->layout, tdvf);
-	size_bytes = hob_end(&list);
-	if (!size_bytes)
-		return err_set(loader->err, -ENOSPC,
-			       "firmware '%s': the list of memory does not fit the TD_HOB "
-			       "section (%" PRIu64 " bytes); build it with a larger one",
-			       loader->image.path, section->size_bytes);
-	ret = guest_write(loader->memory, section->gpa, bytes, size_bytes);
-	if (ret)
-		return err_set(loader->err, ret,
-			       "firmware '%s': cannot write to guest memory: %s",
-			       loader->image.path, err_describe(ret));
-	loader->entry.tdx_value = section->gpa;
-	return 0;
-}
-
-static int section_fill(struct loader *loader, const struct tdvf *tdvf,
-			const struct tdvf_section *section)
-{
-	if (section->type == TDVF_TD_HOB)
-		return hob_write(loader, tdvf, section);
-	if (section->type == TDVF_PAYLOAD && !section->data_bytes)
-		return err_set(
-			loader->err, -EINVAL,
-			"firmware '%s': its payload section is empty; give an image that "
-			"holds its payload, or one that starts the kernel by fw_cfg, such "
-			"as OVMF.inteltdx.fd",
-			loader->image.path);
-	return 0;
-}
-
-static int load_tdx(struct loader *loader)
-{
-	struct tdvf tdvf;
-	int ret = tdvf_parse(&loader->image, &tdvf, loader->err);
-
-	if (!ret)
-		ret = tdvf_launch(loader->memory, &loader->image, &tdvf, loader->launch,
-				  loader->err);
-	for (unsigned int i = 0; !ret && i < tdvf.n_sections; i++)
-		ret = section_fill(loader, &tdvf, &tdvf.sections[i]);
-	return ret;
-}
-
-int firmware_load(struct guest_memory *memory, const struct layout *layout, const char *path,
-		  enum boot_guard guard, const struct firmware_items *items,
+int firmware_load(struct guest_memory *memory, const struct boot_machine *machine,
+		  const char *path, enum boot_guard guard, const struct firmware_items *items,
 		  struct launch *launch, struct boot_entry *ret_entry, struct err *err)
 {
-	static int (*const loads[])(struct loader * loader) = {
+	static int (*const loads[])(struct firmware_loader * loader) = {
 		[BOOT_GUARD_NONE] = load_plain,
 		[BOOT_GUARD_SNP] = load_snp,
-		[BOOT_GUARD_TDX] = load_tdx,
+		[BOOT_GUARD_TDX] = firmware_load_tdx,
 	};
 	_cleanup_free_ uint8_t *bytes = NULL;
-	struct loader loader = {
+	struct firmware_loader loader = {
 		.memory = memory,
-		.layout = layout,
+		.machine = machine,
 		.items = items,
 		.launch = launch,
 		.image = {.path = path},
@@ -171,7 +96,7 @@ int firmware_load(struct guest_memory *memory, const struct layout *layout, cons
 
 	if (ret)
 		return ret;
-	if (loader.image.size_bytes != range_size(layout->firmware))
+	if (loader.image.size_bytes != range_size(machine->layout->firmware))
 		return err_set(err, -ENOEXEC,
 			       "firmware '%s': its size has just changed; start again", path);
 	loader.image.bytes = bytes;

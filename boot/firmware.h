@@ -110,11 +110,12 @@ void firmware_items_fini(struct firmware_items *items);
  * hash, because nobody else would.
  * Returns as firmware_get_size, also when the size is another one meanwhile; as ovmf_parse_snp,
  * tdvf_parse, ovmf_launch and tdvf_launch; -ENOSPC (no room for the list of memory of a TD);
- * -EINVAL (a payload section that the host would have to fill); -ENOMEM; -errno of reading or
+ * -EINVAL (no kernel for the payload section of td-shim, or an initrd, which it does not take);
+ * -ENOMEM; -errno of reading or
  * writing.
  */
-int firmware_load(struct guest_memory *memory, const struct layout *layout, const char *path,
-		  enum boot_guard guard, const struct firmware_items *items,
+int firmware_load(struct guest_memory *memory, const struct boot_machine *machine,
+		  const char *path, enum boot_guard guard, const struct firmware_items *items,
 		  struct launch *launch, struct boot_entry *ret_entry, struct err *err);
 
 #endif

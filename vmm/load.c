@@ -134,12 +134,13 @@ static int load_firmware(const struct config *config, const struct load_host *ho
 			 const struct layout *layout, struct guest_memory *memory,
 			 struct launch *launch, struct boot_entry *ret_entry, struct err *err)
 {
+	const struct boot_machine machine = get_machine(config, host, layout);
 	struct firmware_items items;
 	int ret = load_get_items(config, host, layout, &items, err);
 
 	if (ret)
 		return ret;
-	ret = firmware_load(memory, layout, config->firmware,
+	ret = firmware_load(memory, &machine, config->firmware,
 			    guest_type_find(config->type)->guard, &items, launch, ret_entry,
 			    err);
 	firmware_items_fini(&items);

@@ -42,9 +42,11 @@ static void fixture_fini(struct fixture *fixture)
 
 static int fixture_load(struct fixture *fixture, enum boot_guard guard)
 {
+	const struct boot_machine machine = {.layout = &fixture->offline.layout, .n_vcpus = 2};
+
 	image_write(fixture->firmware.bytes, FIRMWARE_BYTES, &fixture->fd, fixture->path);
-	return firmware_load(fixture->offline.memory, &fixture->offline.layout, fixture->path,
-			     guard, &fixture->items, &fixture->offline.launch, &fixture->entry,
+	return firmware_load(fixture->offline.memory, &machine, fixture->path, guard,
+			     &fixture->items, &fixture->offline.launch, &fixture->entry,
 			     &fixture->err);
 }
 
@@ -204,9 +206,54 @@ START_TEST(test_payload_that_is_not_there_is_refused)
 }
 END_TEST
 
+START_TEST(test_payload_of_td_shim_is_the_kernel)
+{
+	static const char kernel[] = "MZkernel", cmdline[] = "quiet";
+	/* b96fa412-461f-4be3-8c0d-ad805a497ac0, 6a0c5870-d4ed-44f4-a135-dd238b6f0c8d,
+	 * 8f8072ea-3486-4b47-86a7-2353b88a8773: td-shim, doc/tdshim_spec.md. */
+	static const uint8_t guids[][16] = {
+		{0x12, 0xa4, 0x6f, 0xb9, 0x1f, 0x46, 0xe3, 0x4b, 0x8c, 0x0d, 0xad, 0x80, 0x5a,
+		 0x49, 0x7a, 0xc0},
+		{0x70, 0x58, 0x0c, 0x6a, 0xed, 0xd4, 0xf4, 0x44, 0xa1, 0x35, 0xdd, 0x23, 0x8b,
+		 0x6f, 0x0c, 0x8d},
+		{0xea, 0x72, 0x80, 0x8f, 0x86, 0x34, 0x47, 0x4b, 0x86, 0xa7, 0x23, 0x53, 0xb8,
+		 0x8a, 0x87, 0x73},
+	};
+	uint8_t hob[0x2000];
+	unsigned int at = FIRMWARE_TDVF + 16 + 3 * 32;
+	struct fixture fixture;
+	uint64_t gpa;
+
+	fixture_init(&fixture);
+	firmware_put32(&fixture.firmware, at + 24, TDVF_PAYLOAD);
+	memcpy(&gpa, fixture.firmware.bytes + at + 8, sizeof(gpa));
+	fixture.items.kernel = (struct firmware_payload){(const uint8_t *)kernel, 8};
+	fixture.items.cmdline = (struct firmware_payload){(const uint8_t *)cmdline, 6};
+	ck_assert_int_eq(fixture_load(&fixture, BOOT_GUARD_TDX), 0);
+	expect_memory(&fixture, gpa, kernel, 8);
+	/* And it is told of its kind, of tables and of the memory map. */
+	ck_assert_int_eq(
+		guest_read(fixture.offline.memory, fixture.entry.tdx_value, hob, sizeof(hob)),
+		0);
+	for (size_t i = 0; i < ARRAY_SIZE(guids); i++)
+		ck_assert_ptr_nonnull(memmem(hob, sizeof(hob), guids[i], sizeof(guids[i])));
+	fixture_fini(&fixture);
+
+	fixture_init(&fixture);
+	firmware_put32(&fixture.firmware, at + 24, TDVF_PAYLOAD);
+	fixture.items.kernel = (struct firmware_payload){(const uint8_t *)kernel, 8};
+	fixture.items.cmdline = (struct firmware_payload){(const uint8_t *)cmdline, 6};
+	fixture.items.initrd = (struct firmware_payload){(const uint8_t *)kernel, 8};
+	ck_assert_int_eq(fixture_load(&fixture, BOOT_GUARD_TDX), -EINVAL);
+	ck_assert_ptr_nonnull(strstr(fixture.err.text, "initrd"));
+	fixture_fini(&fixture);
+}
+END_TEST
+
 START_TEST(test_images_of_other_sizes_are_refused)
 {
 	static uint8_t bytes[GRANULE_BYTES + 1];
+	struct boot_machine machine = {.n_vcpus = 1};
 	struct fixture fixture;
 	uint64_t size_bytes = 0;
 
@@ -222,9 +269,10 @@ START_TEST(test_images_of_other_sizes_are_refused)
 	ck_assert_int_eq(firmware_get_size(fixture.path, &size_bytes, &fixture.err), 0);
 	ck_assert_uint_eq(size_bytes, GRANULE_BYTES);
 	/* It was another one when the guest's memory was laid out. */
-	ck_assert_int_eq(firmware_load(fixture.offline.memory, &fixture.offline.layout,
-				       fixture.path, BOOT_GUARD_NONE, &fixture.items, NULL,
-				       &fixture.entry, &fixture.err),
+	machine.layout = &fixture.offline.layout;
+	ck_assert_int_eq(firmware_load(fixture.offline.memory, &machine, fixture.path,
+				       BOOT_GUARD_NONE, &fixture.items, NULL, &fixture.entry,
+				       &fixture.err),
 			 -ENOEXEC);
 	fixture_fini(&fixture);
 }
@@ -236,12 +284,13 @@ static int load_package(struct offline *offline, const char *path, enum boot_gua
 			const struct firmware_items *items, struct boot_entry *ret_entry,
 			struct err *err)
 {
+	const struct boot_machine machine = {.layout = &offline->layout, .n_vcpus = 2};
 	uint64_t size_bytes;
 
 	ck_assert_int_eq(firmware_get_size(path, &size_bytes, err), 0);
 	offline_init_large(offline, 64 * MIB, size_bytes);
-	return firmware_load(offline->memory, &offline->layout, path, guard, items,
-			     &offline->launch, ret_entry, err);
+	return firmware_load(offline->memory, &machine, path, guard, items, &offline->launch,
+			     ret_entry, err);
 }
 
 static uint64_t count_bytes(const struct launch *launch, enum launch_kind kind)
@@ -331,6 +380,7 @@ int main(void)
 		test_td_is_told_of_its_memory,
 		test_td_whose_list_does_not_fit_is_refused,
 		test_payload_that_is_not_there_is_refused,
+		test_payload_of_td_shim_is_the_kernel,
 		test_images_of_other_sizes_are_refused,
 		test_packaged_firmware_for_snp_is_understood,
 		test_packaged_firmware_for_tdx_is_understood,
