@@ -139,6 +139,18 @@ static inline void rig_failed(void *owner, const char *why)
 	pthread_mutex_unlock(&rig->lock);
 }
 
+/* How many requests failed so far; @why: the last of them. */
+static inline unsigned int rig_count_failures(struct rig *rig, char why[256])
+{
+	unsigned int n;
+
+	pthread_mutex_lock(&rig->lock);
+	n = rig->n_failures;
+	memcpy(why, rig->why, sizeof(rig->why));
+	pthread_mutex_unlock(&rig->lock);
+	return n;
+}
+
 static inline void *rig_loop(void *argument)
 {
 	struct rig *rig = argument;
