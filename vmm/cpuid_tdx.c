@@ -29,7 +29,7 @@ static uint32_t index_of(const struct kvm_cpuid_entry2 *entry)
 	return entry->index == UINT32_MAX ? 0 : entry->index;
 }
 
-/* linux/kvm.h: whether KVM tells sub-leaves of a leaf apart is said in each entry. */
+/* Leaves without sub-leaves have index 0 in both lists. */
 static const struct kvm_cpuid_entry2 *find(const struct kvm_cpuid2 *cpuid, uint32_t function,
 					   uint32_t index)
 {
@@ -53,10 +53,11 @@ void tdx_cpuid_configure(const struct kvm_cpuid2 *configurable, const struct kvm
 			find(wanted, mask->function, index_of(mask));
 		struct kvm_cpuid_entry2 *entry = &ret_cpuid->entries[ret_cpuid->nent++];
 
+		/* An entry that does not say so would be that of all sub-leaves. */
 		*entry = (struct kvm_cpuid_entry2){
 			.function = mask->function,
 			.index = index_of(mask),
-			.flags = mask->flags,
+			.flags = KVM_CPUID_FLAG_SIGNIFCANT_INDEX,
 		};
 		if (want) {
 			entry->eax = want->eax & mask->eax;

@@ -13,9 +13,12 @@ enum { TDX_CPUID_ENTRIES_MAX = 256 };
  * What to ask for: of all bits that can be configured those that @wanted has.
  *
  * @configurable: of KVM_TDX_CAPABILITIES: masks, in entries without flags.
+ * @wanted: of KVM_GET_SUPPORTED_CPUID. What it does not have is zero.
  * @gpa_bits: 48 or 52, width of a guest-physical address with the bit that says "shared".
- * @ret_cpuid: room for as many entries as @configurable has, and one more.
- * Source: Linux arch/x86/kvm/vmx/tdx.c, setup_tdparams_cpuids, setup_tdparams_eptp_controls.
+ * @ret_cpuid: room for as many entries as @configurable has. KVM finds each again by function
+ * and index, also where a leaf has no sub-leaves.
+ * Source: Linux arch/x86/kvm/vmx/tdx.c, setup_tdparams_cpuids, setup_tdparams_eptp_controls;
+ * cpuid.c, kvm_find_cpuid_entry2.
  */
 void tdx_cpuid_configure(const struct kvm_cpuid2 *configurable, const struct kvm_cpuid2 *wanted,
 			 unsigned int gpa_bits, struct kvm_cpuid2 *ret_cpuid);

@@ -92,8 +92,8 @@ static int vm_init(struct machine *machine, const struct kvm_tdx_capabilities *c
 {
 	const struct config *config = machine->config;
 	_cleanup_free_ struct kvm_tdx_init_vm *init =
-		calloc(1, sizeof(*init) + (capabilities->cpuid.nent + 1) *
-						  sizeof(init->cpuid.entries[0]));
+		calloc(1, sizeof(*init) +
+				  capabilities->cpuid.nent * sizeof(init->cpuid.entries[0]));
 	uint64_t status = 0;
 	int ret;
 
@@ -181,13 +181,15 @@ static int tdx_start(struct machine *machine, struct err *err)
 		ret = vm_init(machine, capabilities, gpa_bits, err);
 	if (ret)
 		return ret;
-	machine->load_host.gpa_bits = gpa_bits - 1;
+	if (machine->load_host.gpa_bits > gpa_bits - 1)
+		machine->load_host.gpa_bits = gpa_bits - 1;
 	return 0;
 }
 
 /* KVM emulates by the leaves that the TD really sees. */
-static int vcpu_adopt_cpuid(struct machine *machine, int vcpu, uint64_t *ret_status)
+static int vcpu_adopt_cpuid(struct machine *machine, unsigned int index, uint64_t *ret_status)
 {
+	int vcpu = vcpu_fd(machine->vcpus[index]);
 	_cleanup_free_ struct kvm_cpuid2 *actual =
 		calloc(1, sizeof(*actual) + TDX_CPUID_ENTRIES_MAX * sizeof(actual->entries[0]));
 	int ret;
@@ -199,6 +201,8 @@ static int vcpu_adopt_cpuid(struct machine *machine, int vcpu, uint64_t *ret_sta
 	if (ret)
 		return ret;
 	tdx_cpuid_adopt(machine->cpuid, actual);
+	/* What is read is the TD's, and knows no APIC IDs. */
+	cpuid_set_topology(machine->cpuid, index, machine->config->n_vcpus);
 	return host_vcpu_set_cpuid(machine->host, vcpu, machine->cpuid);
 }
 
@@ -210,7 +214,7 @@ static int tdx_start_vcpu(struct machine *machine, unsigned int index, struct er
 
 	if (ret)
 		return tdx_fail(err, ret, status, "a processor cannot be initialised");
-	ret = vcpu_adopt_cpuid(machine, vcpu, &status);
+	ret = vcpu_adopt_cpuid(machine, index, &status);
 	return ret ? tdx_fail(err, ret, status, "the leaves of CPUID cannot be read back") : 0;
 }
 

@@ -39,6 +39,7 @@ void fake_cc_init_traits(struct fake_traits *traits)
 		 .ebx = 0xd02b9b18,
 		 .ecx = 0x02417f44,
 		 .edx = 0x00054010},
+		{.function = 7, .index = 2, .edx = 0x1f},
 		{.function = 0x1f, .index = 0, .eax = 0x1f, .ebx = 0xffff, .ecx = 0xff00},
 		{.function = 0x1f, .index = 1, .eax = 0x1f, .ebx = 0xffff, .ecx = 0xff00},
 		{.function = 0x80000008, .eax = 0x00ff0000, .ebx = 0x200},
