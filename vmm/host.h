@@ -65,7 +65,6 @@ struct host_ops {
 	int (*vcpu_get_sregs)(struct host *host, int vcpu, struct kvm_sregs *ret_sregs);
 	int (*vcpu_set_sregs)(struct host *host, int vcpu, const struct kvm_sregs *sregs);
 	int (*vcpu_set_msrs)(struct host *host, int vcpu, const struct kvm_msrs *msrs);
-	int (*vcpu_get_tsc_khz)(struct host *host, int vcpu);
 	int (*vcpu_set_mp_state)(struct host *host, int vcpu, uint32_t state);
 	/* Memory and files. */
 	int (*mem_create)(struct host *host, uint64_t size_bytes);
@@ -319,14 +318,6 @@ static inline int host_vcpu_set_sregs(struct host *host, int vcpu,
 static inline int host_vcpu_set_msrs(struct host *host, int vcpu, const struct kvm_msrs *msrs)
 {
 	return host->ops->vcpu_set_msrs(host, vcpu, msrs);
-}
-
-/**
- * The frequency of the vCPU's time-stamp counter (KVM_GET_TSC_KHZ). Returns kHz or -errno.
- */
-static inline int host_vcpu_get_tsc_khz(struct host *host, int vcpu)
-{
-	return host->ops->vcpu_get_tsc_khz(host, vcpu);
 }
 
 /**

@@ -31,8 +31,6 @@ struct sev_user_data_status;
 struct host_cc_ops {
 	int (*get_attr)(struct host *host, uint32_t group, uint64_t attribute,
 			uint64_t *ret_value);
-	int (*vm_set_tsc_khz)(struct host *host, int vm, unsigned int khz);
-	int (*vcpu_prefault)(struct host *host, int vcpu, struct range *gpa);
 	int (*vcpu_set_debugregs)(struct host *host, int vcpu,
 				  const struct kvm_debugregs *regs);
 	int (*vcpu_set_xsave)(struct host *host, int vcpu, const struct kvm_xsave *xsave);
@@ -81,28 +79,6 @@ static inline int host_cc_get_attr(struct host *host, uint32_t group, uint64_t a
 				   uint64_t *ret_value)
 {
 	return host->ops->cc->get_attr(host, group, attribute, ret_value);
-}
-
-/**
- * The frequency of the time-stamp counters of vCPUs to come (KVM_SET_TSC_KHZ on the VM).
- *
- * Returns 0, -EINVAL (not possible on this host), -errno.
- */
-static inline int host_vm_set_tsc_khz(struct host *host, int vm, unsigned int khz)
-{
-	return host->ops->cc->vm_set_tsc_khz(host, vm, khz);
-}
-
-/**
- * Map memory for the guest before it touches it (KVM_PRE_FAULT_MEMORY), after the launch.
- *
- * @gpa: multiples of the granule; on return what is left to do, also on error.
- * Returns 0 (perhaps for a part only), -EINTR, -EAGAIN, -EOPNOTSUPP (not this VM, or not yet),
- * -ENOENT (no RAM there), -errno.
- */
-static inline int host_vcpu_prefault(struct host *host, int vcpu, struct range *gpa)
-{
-	return host->ops->cc->vcpu_prefault(host, vcpu, gpa);
 }
 
 /**

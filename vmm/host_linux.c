@@ -233,12 +233,6 @@ static int linux_vcpu_set_msrs(struct host *host, int vcpu, const struct kvm_msr
 	return kvm_ioctl(vcpu, KVM_SET_MSRS, msrs);
 }
 
-static int linux_vcpu_get_tsc_khz(struct host *host, int vcpu)
-{
-	(void)host;
-	return host_linux_ioctl_value(vcpu, KVM_GET_TSC_KHZ, 0);
-}
-
 static int linux_vcpu_set_mp_state(struct host *host, int vcpu, uint32_t state)
 {
 	struct kvm_mp_state request = {.mp_state = state};
@@ -345,7 +339,6 @@ static const struct host_ops linux_ops = {
 	.vcpu_get_sregs = linux_vcpu_get_sregs,
 	.vcpu_set_sregs = linux_vcpu_set_sregs,
 	.vcpu_set_msrs = linux_vcpu_set_msrs,
-	.vcpu_get_tsc_khz = linux_vcpu_get_tsc_khz,
 	.vcpu_set_mp_state = linux_vcpu_set_mp_state,
 	.mem_create = linux_mem_create,
 	.mem_discard = linux_mem_discard,

@@ -18,22 +18,6 @@ static int linux_get_attr(struct host *host, uint32_t group, uint64_t attribute,
 	return host_linux_ioctl(host_linux_kvm(host), KVM_GET_DEVICE_ATTR, &request);
 }
 
-static int linux_vm_set_tsc_khz(struct host *host, int vm, unsigned int khz)
-{
-	(void)host;
-	return host_linux_ioctl_value(vm, KVM_SET_TSC_KHZ, khz);
-}
-
-static int linux_vcpu_prefault(struct host *host, int vcpu, struct range *gpa)
-{
-	struct kvm_pre_fault_memory request = {.gpa = gpa->start, .size = range_size(*gpa)};
-	int ret = host_linux_ioctl(vcpu, KVM_PRE_FAULT_MEMORY, &request);
-
-	(void)host;
-	*gpa = (struct range){.start = request.gpa, .end = request.gpa + request.size};
-	return ret;
-}
-
 static int linux_vcpu_set_debugregs(struct host *host, int vcpu,
 				    const struct kvm_debugregs *regs)
 {
@@ -204,8 +188,6 @@ static int linux_tdx_finalize_vm(struct host *host, int vm, uint64_t *ret_module
 
 const struct host_cc_ops host_linux_cc_ops = {
 	.get_attr = linux_get_attr,
-	.vm_set_tsc_khz = linux_vm_set_tsc_khz,
-	.vcpu_prefault = linux_vcpu_prefault,
 	.vcpu_set_debugregs = linux_vcpu_set_debugregs,
 	.vcpu_set_xsave = linux_vcpu_set_xsave,
 	.sev_open = linux_sev_open,

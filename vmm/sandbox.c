@@ -82,7 +82,6 @@ static const struct rule rules[] = {
 	{IOCTL(KVM_SET_REGS), .roles = MAIN},
 	{IOCTL(KVM_SET_SREGS), .roles = MAIN},
 	{IOCTL(KVM_SET_MSRS), .roles = MAIN},
-	{IOCTL(KVM_GET_TSC_KHZ), .roles = MAIN},
 	{IOCTL(KVM_SET_MP_STATE), .roles = MAIN},
 
 	/* Assigned devices: taken by the main thread, driven by the guest. */

@@ -122,11 +122,6 @@ void vcpu_free(struct vcpu *vcpu)
 	free(vcpu);
 }
 
-int vcpu_tsc_khz(struct vcpu *vcpu)
-{
-	return host_vcpu_get_tsc_khz(vcpu->env->host, vcpu->fd);
-}
-
 static int pat_set(struct vcpu *vcpu, uint64_t pat)
 {
 	_Alignas(struct kvm_msrs) char

@@ -66,9 +66,6 @@ int vcpu_set_registers(struct vcpu *vcpu, const struct boot_vcpu *wanted, struct
 /* Its descriptor, for verbs of the type of guest. */
 int vcpu_fd(const struct vcpu *vcpu);
 
-/* The frequency of the time-stamp counter in kHz, or -errno. */
-int vcpu_tsc_khz(struct vcpu *vcpu);
-
 /* Let the thread run. Returns 0 or -errno with @err set. */
 int vcpu_start(struct vcpu *vcpu, struct err *err);
 

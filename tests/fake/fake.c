@@ -102,7 +102,7 @@ static int fake_vm_create(struct host *host, unsigned long type)
 	return fake_fd_add(fake, eventfd(0, EFD_CLOEXEC),
 			   &(struct fake_fd){.kind = FAKE_VM,
 					     .vm_type = type,
-					     .vm_state = fake_vm_new(fake)});
+					     .vm_state = fake_vm_new()});
 }
 
 static int fake_vm_enable_cap(struct host *host, int vm, const struct kvm_enable_cap *cap)
@@ -227,7 +227,6 @@ static const struct host_ops fake_ops = {
 	.vcpu_get_sregs = fake_vcpu_get_sregs,
 	.vcpu_set_sregs = fake_vcpu_set_sregs,
 	.vcpu_set_msrs = fake_vcpu_set_msrs,
-	.vcpu_get_tsc_khz = fake_vcpu_get_tsc_khz,
 	.vcpu_set_mp_state = fake_vcpu_set_mp_state,
 	.mem_create = fake_mem_create,
 	.mem_discard = fake_mem_discard,

@@ -36,12 +36,11 @@ struct fake_traits {
 	uint64_t unmapped_too_much; /* bytes: the next unmap says so */
 	unsigned int gpa_bits;	    /* CPUID 0x80000008; 40 unless told */
 	unsigned int tsc_khz;	    /* 2000000 unless told */
-	unsigned int max_tsc_khz;   /* 0: none */
 	bool has_snp;		    /* KVM_X86_SNP_VM */
 	bool has_tdx;		    /* KVM_X86_TDX_VM */
 	struct fake_snp_traits snp;
 	struct fake_tdx_traits tdx;
-	/* A signal ends each call that launches or prefaults pages after so many; 0: none. */
+	/* A signal ends each call that launches pages after so many; 0: none. */
 	unsigned int pages_per_call;
 };
 

@@ -84,12 +84,11 @@ bool fake_is_protected_type(unsigned long vm_type)
 
 /* --- VMs and vCPUs --- */
 
-struct fake_vm *fake_vm_new(const struct fake *fake)
+struct fake_vm *fake_vm_new(void)
 {
 	struct fake_vm *vm = calloc(1, sizeof(*vm));
 
 	ASSERT(vm);
-	vm->tsc_khz = fake->traits.tsc_khz;
 	return vm;
 }
 
@@ -299,70 +298,6 @@ static int fake_get_attr(struct host *host, uint32_t group, uint64_t attribute,
 	return 0;
 }
 
-/* kvm_arch_vm_ioctl, KVM_SET_TSC_KHZ. A TD counts in steps of 25 MHz, and KVM rounds down. */
-static int fake_vm_set_tsc_khz(struct host *host, int vm, unsigned int khz)
-{
-	struct fake *fake = fake_of(host);
-	WITH_LOCK(&fake->lock);
-	const struct fake_fd *description = fake_fd_get(fake, vm, FAKE_VM);
-	int ret = fake_check_alive(fake, vm);
-
-	if (ret)
-		return ret;
-	if (description->vm_state->n_vcpus ||
-	    (fake->traits.max_tsc_khz && khz >= fake->traits.max_tsc_khz))
-		return -EINVAL;
-	ASSERT(description->vm_type != KVM_X86_TDX_VM || khz % 25000 == 0);
-	description->vm_state->tsc_khz = khz ? khz : fake->traits.tsc_khz;
-	return 0;
-}
-
-/* kvm_arch_vcpu_pre_fault_memory of one page. */
-static int prefault_page(struct fake *fake, int vm, gpa_t gpa)
-{
-	const struct fake_fd *description = fake_fd_get(fake, vm, FAKE_VM);
-	const struct fake_vm *state = description->vm_state;
-	uint64_t offset;
-	int fd;
-
-	if (fake_is_protected_type(description->vm_type) && !state->is_launched)
-		return -EOPNOTSUPP;
-	if (state->is_td && (gpa >> (state->tdx.gpa_bits - 1)) & 1)
-		return -EINVAL;
-	if (!fake_slot_find(fake, gpa))
-		return -ENOENT;
-	if (fake_page_is_private(fake, gpa)) {
-		if (fake_page_find(fake, gpa, &fd, &offset))
-			return -EFAULT;
-		fake_cc_touch(fake, fd, offset);
-	}
-	return 0;
-}
-
-/* kvm_vcpu_pre_fault_memory. */
-static int fake_vcpu_prefault(struct host *host, int vcpu, struct range *gpa)
-{
-	struct fake *fake = fake_of(host);
-	WITH_LOCK(&fake->lock);
-	int vm = fake_fd_get(fake, vcpu, FAKE_VCPU)->vm;
-	int ret = fake_check_alive(fake, vcpu);
-	gpa_t start = gpa->start;
-	unsigned int n = 0;
-
-	if (ret)
-		return ret;
-	if (gpa->start >= gpa->end || !is_aligned(gpa->start | gpa->end, GRANULE_BYTES))
-		return -EINVAL;
-	while (!ret && gpa->start < gpa->end) {
-		if (fake->traits.pages_per_call && n++ == fake->traits.pages_per_call)
-			break;
-		ret = prefault_page(fake, vm, gpa->start);
-		if (!ret)
-			gpa->start += GRANULE_BYTES;
-	}
-	return gpa->start == start ? ret : 0;
-}
-
 int fake_sev_open(struct host *host)
 {
 	struct fake *fake = fake_of(host);
@@ -414,8 +349,6 @@ static int fake_snp_get_status(struct host *host, int sev,
 
 const struct host_cc_ops fake_cc_ops = {
 	.get_attr = fake_get_attr,
-	.vm_set_tsc_khz = fake_vm_set_tsc_khz,
-	.vcpu_prefault = fake_vcpu_prefault,
 	.vcpu_set_debugregs = fake_vcpu_set_debugregs,
 	.vcpu_set_xsave = fake_vcpu_set_xsave,
 	.sev_open = fake_sev_open,

@@ -62,7 +62,6 @@ struct fake_snp_launch {
 	bool has_author_key;
 	bool is_vcek_disabled;
 	bool has_req_certs;
-	unsigned int tsc_khz;
 	unsigned int n_vcpus; /* in the measurement */
 	uint8_t digest[FAKE_DIGEST_BYTES];
 };
@@ -75,7 +74,6 @@ struct fake_tdx_launch {
 	uint8_t mrowner[FAKE_DIGEST_BYTES];
 	uint8_t mrownerconfig[FAKE_DIGEST_BYTES];
 	unsigned int gpa_bits; /* 48 or 52: the highest of them says "shared" */
-	unsigned int tsc_khz;
 	unsigned int n_vcpus; /* that were initialized */
 	uint64_t value;	      /* in RCX and R8 of the last of them */
 	uint8_t mrtd[FAKE_DIGEST_BYTES];

@@ -15,9 +15,8 @@ struct fake_vm {
 	bool has_split_irqchip;
 	bool exits_on_hypercall; /* KVM_CAP_EXIT_HYPERCALL */
 	bool is_dead;
-	bool is_launched; /* kvm->arch.pre_fault_allowed of SNP guests and TDs */
+	bool is_launched;
 	unsigned int n_vcpus;
-	unsigned int tsc_khz;
 	/* Of an SNP guest: after INIT2; after LAUNCH_START; what firmware knows. */
 	bool is_snp;
 	bool has_context;

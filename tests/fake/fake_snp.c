@@ -380,7 +380,6 @@ int fake_snp_launch_finish(struct host *host, int vm, int sev,
 	state->snp.has_id_block = wanted->id_block_en;
 	state->snp.has_author_key = wanted->id_block_en && wanted->auth_key_en;
 	state->snp.is_vcek_disabled = wanted->vcek_disabled;
-	state->snp.tsc_khz = state->tsc_khz;
 	state->snp.n_vcpus = state->n_vcpus;
 	state->is_launched = true;
 	fake->has_snp_launch = true;

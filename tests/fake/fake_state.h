@@ -192,7 +192,7 @@ void fake_cc_init_traits(struct fake_traits *traits);
 bool fake_has_type(const struct fake_traits *traits, unsigned long vm_type);
 /* kvm->arch.has_protected_state. */
 bool fake_is_protected_type(unsigned long vm_type);
-struct fake_vm *fake_vm_new(const struct fake *fake);
+struct fake_vm *fake_vm_new(void);
 void fake_vm_free(struct fake *fake, struct fake_vm *vm);
 /* 0, or -EIO when KVM gave the VM of this VM or vCPU up. */
 int fake_check_alive(struct fake *fake, int fd);
@@ -256,7 +256,6 @@ int fake_vcpu_set_sregs(struct host *host, int vcpu, const struct kvm_sregs *sre
 int fake_vcpu_set_debugregs(struct host *host, int vcpu, const struct kvm_debugregs *regs);
 int fake_vcpu_set_xsave(struct host *host, int vcpu, const struct kvm_xsave *xsave);
 int fake_vcpu_set_msrs(struct host *host, int vcpu, const struct kvm_msrs *msrs);
-int fake_vcpu_get_tsc_khz(struct host *host, int vcpu);
 int fake_vcpu_set_mp_state(struct host *host, int vcpu, uint32_t state);
 
 #endif

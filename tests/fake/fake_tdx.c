@@ -169,7 +169,7 @@ static bool xfam_is_valid(uint64_t xfam)
 /* TDH.MNG.INIT. Returns its status. */
 static uint64_t module_init(struct fake *fake, const struct fake_vm *vm, uint64_t xfam)
 {
-	unsigned int tsc_steps = vm->tsc_khz / TSC_STEP_KHZ;
+	unsigned int tsc_steps = fake->traits.tsc_khz / TSC_STEP_KHZ;
 
 	if (!xfam_is_valid(xfam))
 		return TDX_OPERAND_INVALID | OPERAND_XFAM;
@@ -226,7 +226,6 @@ int fake_tdx_init_vm(struct host *host, int vm, const struct kvm_tdx_init_vm *in
 	fake->n_tds++;
 	state->tdx.attributes = init->attributes;
 	state->tdx.xfam = init->xfam | XFAM_ALWAYS;
-	state->tdx.tsc_khz = state->tsc_khz / TSC_STEP_KHZ * TSC_STEP_KHZ;
 	memcpy(state->tdx.mrconfigid, init->mrconfigid, FAKE_DIGEST_BYTES);
 	memcpy(state->tdx.mrowner, init->mrowner, FAKE_DIGEST_BYTES);
 	memcpy(state->tdx.mrownerconfig, init->mrownerconfig, FAKE_DIGEST_BYTES);

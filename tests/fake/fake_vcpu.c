@@ -378,16 +378,6 @@ int fake_vcpu_set_msrs(struct host *host, int vcpu, const struct kvm_msrs *msrs)
 	return (int)msrs->nmsrs;
 }
 
-int fake_vcpu_get_tsc_khz(struct host *host, int vcpu)
-{
-	struct fake *fake = fake_of(host);
-	WITH_LOCK(&fake->lock);
-
-	if (!find_alive(fake, vcpu))
-		return -EIO;
-	return (int)fake_vm_get(fake, fake->fds[vcpu].vm)->tsc_khz;
-}
-
 int fake_vcpu_set_mp_state(struct host *host, int vcpu, uint32_t state)
 {
 	struct fake *fake = fake_of(host);

@@ -31,7 +31,6 @@ static const int errnos[VERB_COUNT][ERRNOS_MAX] = {
 	[VERB_VCPU_GET_SREGS] = {ENOMEM},
 	[VERB_VCPU_SET_SREGS] = {EINVAL, ENOMEM},
 	[VERB_VCPU_SET_MSRS] = {EINVAL, ENOMEM},
-	[VERB_VCPU_GET_TSC_KHZ] = {EIO},
 	[VERB_VCPU_SET_MP_STATE] = {EINVAL},
 	[VERB_MEM_CREATE] = {ENOMEM, EMFILE},
 	[VERB_MEM_DISCARD] = {EPERM, ENOMEM},
@@ -63,8 +62,6 @@ static const int errnos[VERB_COUNT][ERRNOS_MAX] = {
 	[VERB_VFIO_READ] = {EIO, EINVAL},
 	[VERB_VFIO_WRITE] = {EIO, EINVAL},
 	[VERB_CC_GET_ATTR] = {ENXIO, ENOTTY},
-	[VERB_VM_SET_TSC_KHZ] = {EINVAL, ENOMEM},
-	[VERB_VCPU_PREFAULT] = {EINTR, EAGAIN, EOPNOTSUPP, ENOENT},
 	[VERB_VCPU_SET_DEBUGREGS] = {EINVAL},
 	[VERB_VCPU_SET_XSAVE] = {EINVAL, ENOMEM},
 	[VERB_SEV_OPEN] = {ENOENT, EACCES, EMFILE},
@@ -288,14 +285,6 @@ static int faulty_vcpu_set_msrs(struct host *host, int vcpu, const struct kvm_ms
 	return fault ? fault : host_vcpu_set_msrs(faulty->inner, vcpu, msrs);
 }
 
-static int faulty_vcpu_get_tsc_khz(struct host *host, int vcpu)
-{
-	struct faulty *faulty = faulty_of(host);
-	int fault = faulty_next(faulty, VERB_VCPU_GET_TSC_KHZ);
-
-	return fault ? fault : host_vcpu_get_tsc_khz(faulty->inner, vcpu);
-}
-
 static int faulty_vcpu_set_mp_state(struct host *host, int vcpu, uint32_t state)
 {
 	struct faulty *faulty = faulty_of(host);
@@ -379,7 +368,6 @@ static const struct host_ops faulty_ops = {
 	.vcpu_get_sregs = faulty_vcpu_get_sregs,
 	.vcpu_set_sregs = faulty_vcpu_set_sregs,
 	.vcpu_set_msrs = faulty_vcpu_set_msrs,
-	.vcpu_get_tsc_khz = faulty_vcpu_get_tsc_khz,
 	.vcpu_set_mp_state = faulty_vcpu_set_mp_state,
 	.mem_create = faulty_mem_create,
 	.mem_discard = faulty_mem_discard,

@@ -55,22 +55,6 @@ static int faulty_get_attr(struct host *host, uint32_t group, uint64_t attribute
 	return fault ? fault : host_cc_get_attr(faulty->inner, group, attribute, ret_value);
 }
 
-static int faulty_vm_set_tsc_khz(struct host *host, int vm, unsigned int khz)
-{
-	struct faulty *faulty = faulty_of(host);
-	int fault = faulty_next(faulty, VERB_VM_SET_TSC_KHZ);
-
-	return fault ? fault : host_vm_set_tsc_khz(faulty->inner, vm, khz);
-}
-
-static int faulty_vcpu_prefault(struct host *host, int vcpu, struct range *gpa)
-{
-	struct faulty *faulty = faulty_of(host);
-	int fault = faulty_next(faulty, VERB_VCPU_PREFAULT);
-
-	return fault ? fault : host_vcpu_prefault(faulty->inner, vcpu, gpa);
-}
-
 static int faulty_vcpu_set_debugregs(struct host *host, int vcpu,
 				     const struct kvm_debugregs *regs)
 {
@@ -220,8 +204,6 @@ static int faulty_tdx_finalize_vm(struct host *host, int vm, uint64_t *ret_modul
 
 const struct host_cc_ops faulty_cc_ops = {
 	.get_attr = faulty_get_attr,
-	.vm_set_tsc_khz = faulty_vm_set_tsc_khz,
-	.vcpu_prefault = faulty_vcpu_prefault,
 	.vcpu_set_debugregs = faulty_vcpu_set_debugregs,
 	.vcpu_set_xsave = faulty_vcpu_set_xsave,
 	.sev_open = faulty_sev_open,

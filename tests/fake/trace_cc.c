@@ -72,31 +72,6 @@ static int trace_get_attr(struct host *host, uint32_t group, uint64_t attribute,
 	return ret;
 }
 
-static int trace_vm_set_tsc_khz(struct host *host, int vm, unsigned int khz)
-{
-	struct trace *trace = trace_of(host);
-	struct trace_call call = {.verb = VERB_VM_SET_TSC_KHZ,
-				  .numbers = {trace_fd(trace, vm), khz}};
-	int ret = host_vm_set_tsc_khz(trace->inner, vm, khz);
-
-	call.result = ret;
-	trace_add(trace, &call);
-	return ret;
-}
-
-static int trace_vcpu_prefault(struct host *host, int vcpu, struct range *gpa)
-{
-	struct trace *trace = trace_of(host);
-	struct trace_call call = {.verb = VERB_VCPU_PREFAULT,
-				  .numbers = {trace_fd(trace, vcpu), gpa->start, gpa->end}};
-	int ret = host_vcpu_prefault(trace->inner, vcpu, gpa);
-
-	call.result = ret;
-	call.output = range_size(*gpa);
-	trace_add(trace, &call);
-	return ret;
-}
-
 static int trace_vcpu_set_debugregs(struct host *host, int vcpu,
 				    const struct kvm_debugregs *regs)
 {
@@ -292,8 +267,6 @@ static int trace_tdx_finalize_vm(struct host *host, int vm, uint64_t *ret_module
 
 const struct host_cc_ops trace_cc_ops = {
 	.get_attr = trace_get_attr,
-	.vm_set_tsc_khz = trace_vm_set_tsc_khz,
-	.vcpu_prefault = trace_vcpu_prefault,
 	.vcpu_set_debugregs = trace_vcpu_set_debugregs,
 	.vcpu_set_xsave = trace_vcpu_set_xsave,
 	.sev_open = trace_sev_open,

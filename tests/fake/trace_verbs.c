@@ -287,19 +287,6 @@ static int trace_vcpu_set_msrs(struct host *host, int vcpu, const struct kvm_msr
 	return ret;
 }
 
-static int trace_vcpu_get_tsc_khz(struct host *host, int vcpu)
-{
-	struct trace *trace = trace_of(host);
-	struct trace_call call = {.verb = VERB_VCPU_GET_TSC_KHZ,
-				  .numbers = {trace_fd(trace, vcpu)}};
-	int ret;
-
-	ret = host_vcpu_get_tsc_khz(trace->inner, vcpu);
-	call.result = ret;
-	trace_add(trace, &call);
-	return ret;
-}
-
 static int trace_vcpu_set_mp_state(struct host *host, int vcpu, uint32_t state)
 {
 	struct trace *trace = trace_of(host);
@@ -422,7 +409,6 @@ const struct host_ops trace_ops = {
 	.vcpu_get_sregs = trace_vcpu_get_sregs,
 	.vcpu_set_sregs = trace_vcpu_set_sregs,
 	.vcpu_set_msrs = trace_vcpu_set_msrs,
-	.vcpu_get_tsc_khz = trace_vcpu_get_tsc_khz,
 	.vcpu_set_mp_state = trace_vcpu_set_mp_state,
 	.mem_create = trace_mem_create,
 	.mem_discard = trace_mem_discard,

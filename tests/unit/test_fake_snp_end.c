@@ -148,13 +148,10 @@ START_TEST(test_launch_says_what_it_was_given)
 	struct cc_rig rig;
 
 	cc_init(&rig, KVM_X86_SNP_VM, false);
-	ck_assert_int_eq(host_vm_set_tsc_khz(rig.host, rig.vm, 1234567), 0);
 	ck_assert_int_eq(snp_init2(&rig, 1u << 9), 0);
 	ck_assert_int_eq(host_snp_enable_certs(rig.host, rig.vm, rig.sev, &rig.firmware), 0);
 	ck_assert_int_eq(snp_start(&rig, SNP_POLICY | 1u << 19), 0);
 	cc_add_vcpu(&rig);
-	ck_assert_int_eq(host_vcpu_get_tsc_khz(rig.host, rig.vcpus[0]), 1234567);
-	ck_assert_int_eq(host_vm_set_tsc_khz(rig.host, rig.vm, 1), -EINVAL);
 	memset(finish.host_data, 0x77, sizeof(finish.host_data));
 	finish_is(&rig, &finish, 0, 0);
 	ck_assert(fake_get_snp_launch(rig.fake, &launch));
@@ -164,7 +161,6 @@ START_TEST(test_launch_says_what_it_was_given)
 	ck_assert(launch.has_req_certs && launch.is_vcek_disabled);
 	/* Without a block there is nobody's signature. */
 	ck_assert(!launch.has_id_block && !launch.has_author_key);
-	ck_assert_uint_eq(launch.tsc_khz, 1234567);
 	ck_assert_uint_eq(launch.n_vcpus, 1);
 	cc_fini(&rig);
 }
@@ -368,30 +364,6 @@ START_TEST(test_c_bit_is_known_by_cpuid)
 }
 END_TEST
 
-/* kvm_vcpu_pre_fault_memory, kvm_arch_vcpu_pre_fault_memory. */
-START_TEST(test_prefault_waits_for_the_end)
-{
-	struct range gpa = {.start = CC_GPA + CC_RAM - 3 * CC_PAGE, .end = CC_GPA + CC_RAM + 1};
-	struct cc_rig rig;
-
-	snp_rig_init(&rig, false);
-	ck_assert_int_eq(host_vcpu_prefault(rig.host, rig.vcpus[0], &gpa), -EINVAL);
-	gpa.end += CC_PAGE - 1;
-	ck_assert_int_eq(host_vcpu_prefault(rig.host, rig.vcpus[0], &gpa), -EOPNOTSUPP);
-	ck_assert_int_eq(snp_finish(&rig), 0);
-	fake_traits(rig.fake)->pages_per_call = 1;
-	ck_assert_int_eq(host_vcpu_prefault(rig.host, rig.vcpus[0], &gpa), 0);
-	ck_assert_uint_eq(gpa.start, CC_GPA + CC_RAM - 2 * CC_PAGE);
-	ck_assert(fake_is_assigned(rig.fake, gpa.start - CC_PAGE));
-	ck_assert(!fake_is_assigned(rig.fake, gpa.start));
-	fake_traits(rig.fake)->pages_per_call = 0;
-	ck_assert_int_eq(host_vcpu_prefault(rig.host, rig.vcpus[0], &gpa), 0);
-	ck_assert_uint_eq(gpa.start, CC_GPA + CC_RAM);
-	ck_assert_int_eq(host_vcpu_prefault(rig.host, rig.vcpus[0], &gpa), -ENOENT);
-	cc_fini(&rig);
-}
-END_TEST
-
 /* kvm_vm_ioctl, kvm_vcpu_ioctl: kvm->vm_dead. */
 START_TEST(test_dead_vm_answers_nothing)
 {
@@ -423,7 +395,6 @@ int main(void)
 		test_exits_are_answered_with_what_kvm_knows,
 		test_msrs_in_the_save_area_cannot_be_set,
 		test_c_bit_is_known_by_cpuid,
-		test_prefault_waits_for_the_end,
 		test_dead_vm_answers_nothing,
 	};
 
