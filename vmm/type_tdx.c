@@ -91,9 +91,8 @@ static int vm_init(struct machine *machine, const struct kvm_tdx_capabilities *c
 		   unsigned int gpa_bits, struct err *err)
 {
 	const struct config *config = machine->config;
-	_cleanup_free_ struct kvm_tdx_init_vm *init =
-		calloc(1, sizeof(*init) +
-				  capabilities->cpuid.nent * sizeof(init->cpuid.entries[0]));
+	_cleanup_free_ struct kvm_tdx_init_vm *init = calloc(
+		1, sizeof(*init) + capabilities->cpuid.nent * sizeof(init->cpuid.entries[0]));
 	uint64_t status = 0;
 	int ret;
 

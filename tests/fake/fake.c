@@ -99,10 +99,9 @@ static int fake_vm_create(struct host *host, unsigned long type)
 
 	if (!fake_has_type(&fake->traits, type))
 		return -EINVAL;
-	return fake_fd_add(fake, eventfd(0, EFD_CLOEXEC),
-			   &(struct fake_fd){.kind = FAKE_VM,
-					     .vm_type = type,
-					     .vm_state = fake_vm_new()});
+	return fake_fd_add(
+		fake, eventfd(0, EFD_CLOEXEC),
+		&(struct fake_fd){.kind = FAKE_VM, .vm_type = type, .vm_state = fake_vm_new()});
 }
 
 static int fake_vm_enable_cap(struct host *host, int vm, const struct kvm_enable_cap *cap)

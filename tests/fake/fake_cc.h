@@ -74,8 +74,8 @@ struct fake_tdx_launch {
 	uint8_t mrowner[FAKE_DIGEST_BYTES];
 	uint8_t mrownerconfig[FAKE_DIGEST_BYTES];
 	unsigned int gpa_bits; /* 48 or 52: the highest of them says "shared" */
-	unsigned int n_vcpus; /* that were initialized */
-	uint64_t value;	      /* in RCX and R8 of the last of them */
+	unsigned int n_vcpus;  /* that were initialized */
+	uint64_t value;	       /* in RCX and R8 of the last of them */
 	uint8_t mrtd[FAKE_DIGEST_BYTES];
 };
 

@@ -47,7 +47,7 @@ START_TEST(test_capabilities_want_room)
 	ck_assert_uint_eq(entry->function, 7);
 	ck_assert_uint_eq(entry->ebx & (1u << 4 | 1u << 11), 0);
 	ck_assert_uint_eq(entry->ecx & 1u << 5, 0);
-	ck_assert_uint_eq(all.capabilities.cpuid.entries[6].eax, 0xff0000);
+	ck_assert_uint_eq(all.capabilities.cpuid.entries[7].eax, 0xff0000);
 	cc_fini(&rig);
 }
 END_TEST
