@@ -68,8 +68,7 @@ static int load_snp(struct firmware_loader *loader)
 	}
 	loader->entry.ap_start = snp.ap_entry;
 	return ovmf_launch(loader->memory, &loader->image, &snp,
-			   items->kernel.bytes ? &hashes : NULL, LAUNCH_PROFILE_QEMU,
-			   loader->launch, loader->err);
+			   items->kernel.bytes ? &hashes : NULL, loader->launch, loader->err);
 }
 
 int firmware_load(struct guest_memory *memory, const struct boot_machine *machine,

@@ -128,8 +128,9 @@ static enum launch_kind snp_section_kind(enum ovmf_snp_type type, enum launch_pr
 
 /* Those that are launched last, or those before. */
 static int add_snp_sections(const struct builder *builder, const struct ovmf_snp *snp,
-			    bool has_hashes, enum launch_profile profile, bool last)
+			    bool has_hashes, bool last)
 {
+	enum launch_profile profile = builder->launch->profile;
 	int ret = 0;
 
 	for (unsigned int i = 0; i < snp->n_sections && !ret; i++) {
@@ -145,7 +146,7 @@ static int add_snp_sections(const struct builder *builder, const struct ovmf_snp
 
 int ovmf_launch(struct guest_memory *memory, const struct ovmf_image *image,
 		const struct ovmf_snp *snp, const struct ovmf_hashes *hashes,
-		enum launch_profile profile, struct launch *launch, struct err *err)
+		struct launch *launch, struct err *err)
 {
 	const struct builder builder = {
 		.memory = memory,
@@ -165,9 +166,9 @@ int ovmf_launch(struct guest_memory *memory, const struct ovmf_image *image,
 	ret = add_piece(&builder, ovmf_image_gpa(image), image->size_bytes, image->bytes,
 			image->size_bytes, LAUNCH_MEASURED);
 	if (!ret)
-		ret = add_snp_sections(&builder, snp, hashes, profile, false);
+		ret = add_snp_sections(&builder, snp, hashes, false);
 	if (!ret)
-		ret = add_snp_sections(&builder, snp, hashes, profile, true);
+		ret = add_snp_sections(&builder, snp, hashes, true);
 	if (ret || !hashes)
 		return ret;
 	hash_table_init(&table, hashes);

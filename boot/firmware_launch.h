@@ -31,12 +31,11 @@ int ovmf_hashes_init(struct ovmf_hashes *ret_hashes, const void *kernel, size_t 
 		     const void *initrd, size_t initrd_bytes, const char *cmdline);
 
 /**
- * The launch of an SEV-SNP guest with OVMF, in QEMU's order: the image, then the sections of
- * its metadata.
+ * The launch of an SEV-SNP guest with OVMF, as launch->profile does it. In QEMU's order: the
+ * image, then the sections of its metadata.
  *
  * @snp: what ovmf_parse_snp said of @image.
  * @hashes: NULL for a guest that boots from its disks.
- * @profile: whose launch; QEMU's, unless it is only to be measured.
  * @launch: gets the pieces; has none that overlaps one of them.
  * Returns 0; -EINVAL (hashes, but firmware that would not check them); -ENOSPC (no memory where
  * the image or a section lies); -ENOMEM, with @err set. On error guest memory is partly written
@@ -45,7 +44,7 @@ int ovmf_hashes_init(struct ovmf_hashes *ret_hashes, const void *kernel, size_t 
  */
 int ovmf_launch(struct guest_memory *memory, const struct ovmf_image *image,
 		const struct ovmf_snp *snp, const struct ovmf_hashes *hashes,
-		enum launch_profile profile, struct launch *launch, struct err *err);
+		struct launch *launch, struct err *err);
 
 /**
  * The launch of a TD with TDVF or td-shim: sections in the order of the metadata, with their

@@ -31,11 +31,24 @@ struct launch_piece {
 	enum launch_kind kind;
 };
 
+/*
+ * Who launches. Alcove does as QEMU does; the others start the same firmware with pages of
+ * other types, or in another order, and with other registers after a reset, so that their
+ * digests are others.
+ */
+enum launch_profile {
+	LAUNCH_PROFILE_QEMU,
+	LAUNCH_PROFILE_EC2, /* Amazon's */
+	LAUNCH_PROFILE_GCE, /* Google's */
+	LAUNCH_PROFILE_COUNT,
+};
+
 /* Zero-initialise; release with launch_fini. */
 struct launch {
 	struct launch_piece *pieces; /* in order; disjoint */
 	size_t n_pieces;
 	size_t n_room;
+	enum launch_profile profile; /* other than QEMU's only to be measured */
 };
 
 /**
@@ -68,25 +81,12 @@ void launch_fini(struct launch *launch);
 
 enum { LAUNCH_DIGEST_BYTES = 48 /* SHA-384 */ };
 
-/*
- * Who launches. Alcove does as QEMU does; the others start the same firmware with pages of
- * other types, or in another order, and with other registers after a reset, so that their
- * digests are others.
- */
-enum launch_profile {
-	LAUNCH_PROFILE_QEMU,
-	LAUNCH_PROFILE_EC2, /* Amazon's */
-	LAUNCH_PROFILE_GCE, /* Google's */
-	LAUNCH_PROFILE_COUNT,
-};
-
 /* The processors of an SEV-SNP guest, whose first registers are part of its digest. */
 struct launch_vcpus {
 	const struct boot_entry *entry;
-	unsigned int n_vcpus;	     /* at least 1 */
-	uint32_t signature;	     /* CPUID 1 EAX */
-	uint64_t features;	     /* of the VMSA, as given to KVM_SEV_INIT2 */
-	enum launch_profile profile; /* other than QEMU's: of a guest that starts as reset */
+	unsigned int n_vcpus; /* at least 1 */
+	uint32_t signature;   /* CPUID 1 EAX */
+	uint64_t features;    /* of the VMSA, as given to KVM_SEV_INIT2 */
 };
 
 /**

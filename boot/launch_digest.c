@@ -47,11 +47,11 @@ static int digest_piece(struct snp_digest *digest, struct guest_memory *memory,
 	return ret;
 }
 
-static void vcpu_get(const struct launch_vcpus *vcpus, bool is_first,
-		     struct boot_vcpu *ret_vcpu)
+static void vcpu_get(const struct launch *launch, const struct launch_vcpus *vcpus,
+		     bool is_first, struct boot_vcpu *ret_vcpu)
 {
 	boot_entry_get_vcpu(vcpus->entry, is_first, vcpus->signature, ret_vcpu);
-	snp_vcpu_set_profile(ret_vcpu, vcpus->profile, is_first);
+	snp_vcpu_set_profile(ret_vcpu, launch->profile, is_first);
 }
 
 int launch_digest_snp(struct guest_memory *memory, const struct launch *launch,
@@ -66,8 +66,8 @@ int launch_digest_snp(struct guest_memory *memory, const struct launch *launch,
 		ret = digest_piece(&digest, memory, &launch->pieces[i]);
 	if (ret)
 		return ret;
-	vcpu_get(vcpus, true, &first);
-	vcpu_get(vcpus, false, &other);
+	vcpu_get(launch, vcpus, true, &first);
+	vcpu_get(launch, vcpus, false, &other);
 	ret = snp_digest_vcpus(&digest, &first, &other, vcpus->n_vcpus, vcpus->features);
 	if (!ret)
 		memcpy(ret_digest, digest.bytes, LAUNCH_DIGEST_BYTES);

@@ -118,6 +118,11 @@ void id_block_init(uint8_t ret_block[ID_BLOCK_BYTES], const struct id_facts *fac
 	memcpy(ret_block, &block, sizeof(block));
 }
 
+bool id_block_is_of(const uint8_t block[ID_BLOCK_BYTES], const uint8_t digest[ID_DIGEST_BYTES])
+{
+	return memcmp(block, digest, ID_DIGEST_BYTES) == 0;
+}
+
 /* --- Keys --- */
 
 /* Asked when a key is encrypted. */

@@ -9,6 +9,7 @@
 #ifndef VMM_ID_BLOCK_H
 #define VMM_ID_BLOCK_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct err;
@@ -30,6 +31,9 @@ struct id_facts {
 };
 
 void id_block_init(uint8_t ret_block[ID_BLOCK_BYTES], const struct id_facts *facts);
+
+/* Is that the digest a block is for? */
+bool id_block_is_of(const uint8_t block[ID_BLOCK_BYTES], const uint8_t digest[ID_DIGEST_BYTES]);
 
 /* A key of ECDSA on curve P-384, with its private half. */
 struct id_key;

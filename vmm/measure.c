@@ -58,7 +58,7 @@ static bool shows_signature(const struct guest *guest, bool is_first)
 static int get_signature(const struct guest *guest, struct measurement *measurement,
 			 struct err *err)
 {
-	bool is_needed = guest->request->profile == LAUNCH_PROFILE_QEMU &&
+	bool is_needed = measurement->launch.profile == LAUNCH_PROFILE_QEMU &&
 			 (shows_signature(guest, true) ||
 			  (guest->config->n_vcpus > 1 && shows_signature(guest, false)));
 
@@ -82,14 +82,14 @@ static int digest_snp(const struct guest *guest, struct measurement *measurement
 	struct launch_vcpus vcpus = {
 		.entry = &guest->entry,
 		.n_vcpus = guest->config->n_vcpus,
-		.features = guest->request->features,
-		.profile = guest->request->profile,
+		.features = measurement->features,
 	};
 	int ret = get_signature(guest, measurement, err);
 
 	if (ret)
 		return ret;
-	if (vcpus.profile != LAUNCH_PROFILE_QEMU && guest->entry.mode != BOOT_MODE_RESET)
+	if (measurement->launch.profile != LAUNCH_PROFILE_QEMU &&
+	    guest->entry.mode != BOOT_MODE_RESET)
 		return err_set(err, -EINVAL,
 			       "--profile: others do not start a guest at an entry of its own; "
 			       "leave it out, or give firmware");
@@ -135,6 +135,26 @@ static struct load_host get_host(const struct config *config,
 	return host;
 }
 
+/* With a new ID block to be signed, that of the configuration need not be there yet. */
+static int get_terms(const struct config *config, const struct measure_request *request,
+		     struct measurement *measurement, struct err *err)
+{
+	struct config wanted = *config;
+	struct load_terms terms;
+	int ret;
+
+	if (request->id_key)
+		wanted.snp_id_block = wanted.snp_id_auth = NULL;
+	ret = load_get_terms(&wanted, &terms, err);
+	if (ret)
+		return ret;
+	measurement->features = terms.vmsa_features | request->features;
+	measurement->policy = terms.policy;
+	measurement->has_block = terms.has_id && !request->id_key;
+	memcpy(measurement->block, terms.id.block, sizeof(measurement->block));
+	return 0;
+}
+
 static void count_pages(struct measurement *measurement)
 {
 	for (size_t i = 0; i < measurement->launch.n_pieces; i++) {
@@ -167,13 +187,16 @@ int measure(const struct config *config, const struct measure_request *request,
 	struct host host;
 	int ret;
 
-	*ret_measurement = (struct measurement){.launch_bytes = 0};
+	*ret_measurement = (struct measurement){.launch.profile = request->profile};
 	if (!digests[config->type])
 		return err_set(
 			err, -EINVAL,
 			"type '%s': nothing of such a guest is measured; give --type=snp "
 			"or --type=tdx",
 			guest_type_find(config->type)->name);
+	ret = get_terms(config, request, ret_measurement, err);
+	if (ret)
+		return ret;
 	guest.host = get_host(config, request);
 	ret = load_get_layout(config, &guest.host, &layout, err);
 	if (ret)

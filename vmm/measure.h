@@ -22,7 +22,7 @@ struct measure_request {
 	unsigned int order;   /* enum launch_order */
 	unsigned int c_bit;
 	unsigned int gpa_bits;
-	uint64_t features; /* of VMSAs, as given to KVM_SEV_INIT2 */
+	uint64_t features; /* of VMSAs, beyond those that it has anyway */
 	/* An ID block. */
 	char *id_key; /* NULL: no ID block; then the others are not used */
 	char *author_key;
@@ -38,8 +38,13 @@ struct measurement {
 	struct launch launch;
 	uint64_t n_pages[LAUNCH_KIND_COUNT];
 	uint64_t launch_bytes;
+	/* SNP. */
+	uint64_t policy;
+	uint64_t features; /* of VMSAs, as for KVM_SEV_INIT2 */
+	bool has_block;	   /* the guest comes with an ID block, for this launch or another */
+	uint8_t block[ID_BLOCK_BYTES];
 	bool has_signature;
-	uint32_t signature; /* SNP: CPUID 1 EAX of its processors */
+	uint32_t signature; /* CPUID 1 EAX of its processors */
 	/* Digests of keys, as reports have them. */
 	bool has_id, has_author;
 	uint8_t id_key[ID_DIGEST_BYTES];
@@ -65,7 +70,7 @@ void measurement_fini(struct measurement *measurement);
  *
  * @request: with an id_key. Returns 0, or -errno with @err set.
  */
-int measure_sign(const struct config *config, const struct measure_request *request,
-		 struct measurement *measurement, struct err *err);
+int measure_sign(const struct measure_request *request, struct measurement *measurement,
+		 struct err *err);
 
 #endif

@@ -74,7 +74,7 @@ static const struct option options[] = {
 		.kind = OPTION_BITS,
 		.fallback = "0",
 		.argument = "BITS",
-		.help = "SNP: VMSA features beyond SNP itself (0)",
+		.help = "SNP: VMSA features beyond those that it has anyway",
 		.offset = AT(features),
 	},
 	{
@@ -280,7 +280,7 @@ static int report(const struct words *words, const struct config *config,
 	int status = EXIT_STATUS_OK;
 
 	if (!ret && request->id_key)
-		ret = measure_sign(config, request, &measurement, &err);
+		ret = measure_sign(request, &measurement, &err);
 	if (!ret && !words->is_json)
 		measure_print(stdout, config, request, &measurement);
 	if (!ret && words->is_json && measure_print_json(stdout, config, request, &measurement))

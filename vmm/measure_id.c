@@ -6,7 +6,6 @@
 #include <unistd.h>
 
 #include "vmm/cleanup.h"
-#include "vmm/config.h"
 #include "vmm/err.h"
 #include "vmm/measure.h"
 
@@ -35,11 +34,10 @@ static int file_write(const char *path, const void *bytes, size_t size_bytes, st
 	return 0;
 }
 
-static struct id_facts get_facts(const struct config *config,
-				 const struct measure_request *request,
+static struct id_facts get_facts(const struct measure_request *request,
 				 const struct measurement *measurement)
 {
-	struct id_facts facts = {.svn = request->svn, .policy = config->snp_policy};
+	struct id_facts facts = {.svn = request->svn, .policy = measurement->policy};
 
 	memcpy(facts.digest, measurement->digest, sizeof(facts.digest));
 	memcpy(facts.family, request->family, sizeof(facts.family));
@@ -47,11 +45,11 @@ static struct id_facts get_facts(const struct config *config,
 	return facts;
 }
 
-int measure_sign(const struct config *config, const struct measure_request *request,
-		 struct measurement *measurement, struct err *err)
+int measure_sign(const struct measure_request *request, struct measurement *measurement,
+		 struct err *err)
 {
 	_cleanup_key_ struct id_key *id_key = NULL, *author_key = NULL;
-	struct id_facts facts = get_facts(config, request, measurement);
+	struct id_facts facts = get_facts(request, measurement);
 	uint8_t block[ID_BLOCK_BYTES], auth[ID_AUTH_BYTES];
 	int ret = id_key_read(request->id_key, &id_key, err);
 

@@ -83,10 +83,15 @@ static void add_snp(struct fields *fields, const struct config *config,
 {
 	if (measurement->has_signature)
 		add_bits(fields, "vcpu_signature", measurement->signature);
-	add_bits(fields, "vmsa_features", request->features | 1);
+	add_bits(fields, "vmsa_features", measurement->features | 1);
 	add_word(fields, "profile", measure_profile_words[request->profile]);
-	add_bits(fields, "policy", config->snp_policy);
+	add_bits(fields, "policy", measurement->policy);
 	add_bytes(fields, "host_data", config->snp_host_data, sizeof(config->snp_host_data));
+	if (measurement->has_block)
+		add_word(fields, "id_block",
+			 id_block_is_of(measurement->block, measurement->digest)
+				 ? "of this launch"
+				 : "of another launch");
 	if (measurement->has_id)
 		add_bytes(fields, "id_key_digest", measurement->id_key,
 			  sizeof(measurement->id_key));

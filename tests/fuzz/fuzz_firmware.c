@@ -51,7 +51,7 @@ static void check_snp(struct guest_memory *memory, const struct ovmf_image *imag
 	const struct boot_entry entry = {.mode = BOOT_MODE_RESET, .ap_start = snp->ap_entry};
 	const struct launch_vcpus vcpus = {.entry = &entry, .n_vcpus = 2};
 	bool has_hashes = !range_is_empty(snp->hash_table);
-	_cleanup_launch_ struct launch launch = {0};
+	_cleanup_launch_ struct launch launch = {.profile = LAUNCH_PROFILE_EC2};
 	uint8_t digest[LAUNCH_DIGEST_BYTES];
 	struct ovmf_hashes hashes = {0};
 	struct err err = {0};
@@ -59,10 +59,8 @@ static void check_snp(struct guest_memory *memory, const struct ovmf_image *imag
 
 	ASSERT(snp->n_sections > 0 && snp->n_sections <= OVMF_SECTIONS_MAX);
 	if (!has_hashes)
-		ASSERT(ovmf_launch(memory, image, snp, &hashes, LAUNCH_PROFILE_QEMU, &launch,
-				   NULL) == -EINVAL);
-	ret = ovmf_launch(memory, image, snp, has_hashes ? &hashes : NULL, LAUNCH_PROFILE_EC2,
-			  &launch, &err);
+		ASSERT(ovmf_launch(memory, image, snp, &hashes, &launch, NULL) == -EINVAL);
+	ret = ovmf_launch(memory, image, snp, has_hashes ? &hashes : NULL, &launch, &err);
 	if (ret) {
 		check_refusal(ret, &err);
 		return;

@@ -36,55 +36,68 @@ static const struct {
 	const char *cmdline;
 	struct launch_vcpus vcpus;
 	const char *wanted;
+	enum launch_profile profile;
 } published[] = {
 	{NULL,
 	 {.n_vcpus = 1, .features = 0x1},
 	 "19358ba9a7615534a9a1e2f0dfc29384dcd4dcb7062ff9c6013b26869a5fc6ec"
-	 "abe033c48dd6f6db5d6d76e7c5df632d"},
+	 "abe033c48dd6f6db5d6d76e7c5df632d",
+	 LAUNCH_PROFILE_QEMU},
 	{NULL,
 	 {.n_vcpus = 1, .features = 0x20},
 	 "e1e1ca029dd7973ab9513295be68198472dcd4fc834bd9af9b63f6e8a1674dbf"
-	 "281a9278a4a2ebe0eed9f22adbcd0e2b"},
+	 "281a9278a4a2ebe0eed9f22adbcd0e2b",
+	 LAUNCH_PROFILE_QEMU},
 	{CMDLINE,
 	 {.n_vcpus = 1},
 	 "6d287813eb5222d770f75005c664e34c204f385ce832cc2ce7d0d6f354454362"
-	 "f390ef83a92046c042e706363b4b08fa"},
+	 "f390ef83a92046c042e706363b4b08fa",
+	 LAUNCH_PROFILE_QEMU},
 	{CMDLINE,
 	 {.n_vcpus = 1, .features = 0x21},
 	 "803f691094946e42068aaa3a8f9e26a5c89f36f7b73ecfb28c653360fe4b3aba"
-	 "7e534442e7e1e17895dfe778d0228977"},
+	 "7e534442e7e1e17895dfe778d0228977",
+	 LAUNCH_PROFILE_QEMU},
 	{"",
 	 {.n_vcpus = 1},
 	 "ddc5224521617a536ee7ce9dd6224d1b58a8d4fda1c741f3ac99fc4bfa04ba6e"
-	 "9fc98646d4a07a9079397fa3852819b5"},
+	 "9fc98646d4a07a9079397fa3852819b5",
+	 LAUNCH_PROFILE_QEMU},
 	{"",
 	 {.n_vcpus = 1, .features = 0x20},
 	 "329c8ce0972ae52343b64d34a434a86f245dfd74f5ed7aae15d22efc78fb9683"
-	 "632b9b50e4e1d7fa41179ef98a7ef198"},
+	 "632b9b50e4e1d7fa41179ef98a7ef198",
+	 LAUNCH_PROFILE_QEMU},
 	{"",
 	 {.n_vcpus = 4, .features = 0x1},
 	 "5061fffb019493a903613d56d54b94912a1a2f9e4502385f5c194616753720a9"
-	 "2441310ba6c4933de877c36e23046ad5"},
+	 "2441310ba6c4933de877c36e23046ad5",
+	 LAUNCH_PROFILE_QEMU},
 	{"",
 	 {.n_vcpus = 4, .features = 0x21},
 	 "4953b1fb416fa874980e8442b3706d345926d5f38879134e00813c5d7abcbe78"
-	 "eafe7b422907be0b4698e2414a631942"},
+	 "eafe7b422907be0b4698e2414a631942",
+	 LAUNCH_PROFILE_QEMU},
 	{"",
-	 {.n_vcpus = 1, .profile = LAUNCH_PROFILE_EC2},
+	 {.n_vcpus = 1},
 	 "0883bd0eeb716e65b7b977a321c278d1e51b33b5c655fab985443bbcc65c086b"
-	 "9c15e8a0bd8811050dec7e24964e5056"},
+	 "9c15e8a0bd8811050dec7e24964e5056",
+	 LAUNCH_PROFILE_EC2},
 	{"",
-	 {.n_vcpus = 1, .features = 0x20, .profile = LAUNCH_PROFILE_EC2},
+	 {.n_vcpus = 1, .features = 0x20},
 	 "0ce9ccc06bab55eebe8abc234f3df6514883977a68a591b71052498ab52b2f1a"
-	 "a415db338033946ef93aa8278c0d67fb"},
+	 "a415db338033946ef93aa8278c0d67fb",
+	 LAUNCH_PROFILE_EC2},
 	{"",
-	 {.n_vcpus = 1, .profile = LAUNCH_PROFILE_GCE},
+	 {.n_vcpus = 1},
 	 "5da7106cf14cf46b1725ebab123eb9e53bd46a1e9f400cd0c08e7827b04b688e"
-	 "a8b4e403c8404efed4397ea5d5d0722e"},
+	 "a8b4e403c8404efed4397ea5d5d0722e",
+	 LAUNCH_PROFILE_GCE},
 	{"",
-	 {.n_vcpus = 4, .profile = LAUNCH_PROFILE_GCE},
+	 {.n_vcpus = 4},
 	 "5c5debf100fc339f90276e761ee1f1658d08922c3b20e2a2e6c7a6c3370b2452"
-	 "a15a00eae11886a93d6fd1e7ab81e29d"},
+	 "a15a00eae11886a93d6fd1e7ab81e29d",
+	 LAUNCH_PROFILE_GCE},
 };
 
 START_TEST(test_published_digests_are_ours)
@@ -99,13 +112,13 @@ START_TEST(test_published_digests_are_ours)
 		struct ovmf_snp snp;
 
 		offline_init(&offline, sizeof(bytes));
+		offline.launch.profile = published[i].profile;
 		firmware_read_suffix(bytes, &image);
 		ck_assert_int_eq(ovmf_parse_snp(&image, &snp, NULL), 0);
 		if (cmdline)
 			ck_assert_int_eq(ovmf_hashes_init(&hashes, "", 0, NULL, 0, cmdline), 0);
 		ck_assert_int_eq(ovmf_launch(offline.memory, &image, &snp,
-					     cmdline ? &hashes : NULL, vcpus.profile,
-					     &offline.launch, NULL),
+					     cmdline ? &hashes : NULL, &offline.launch, NULL),
 				 0);
 		ck_assert_int_eq(cpu_signature_find("EPYC-v4", &vcpus.signature), 0);
 		check_digest(&offline, snp.ap_entry, &vcpus, published[i].wanted);
@@ -192,13 +205,13 @@ START_TEST(test_a_kernel_needs_firmware_that_checks_it)
 	firmware_put32(&firmware, FIRMWARE_SNP + 16 + 4 * 12 + 8, OVMF_SNP_MEMORY);
 	ck_assert_int_eq(ovmf_parse_snp(&firmware.image, &snp, NULL), 0);
 	ck_assert_int_eq(ovmf_launch(offline.memory, &firmware.image, &snp, &hashes,
-				     LAUNCH_PROFILE_QEMU, &offline.launch, &err),
+				     &offline.launch, &err),
 			 -EINVAL);
 	ck_assert_ptr_nonnull(strstr(err.text, "firmware 'fw': has no page for hashes"));
 	ck_assert_uint_eq(offline.launch.n_pieces, 0);
-	ck_assert_int_eq(ovmf_launch(offline.memory, &firmware.image, &snp, NULL,
-				     LAUNCH_PROFILE_QEMU, &offline.launch, NULL),
-			 0);
+	ck_assert_int_eq(
+		ovmf_launch(offline.memory, &firmware.image, &snp, NULL, &offline.launch, NULL),
+		0);
 	ck_assert_uint_eq(offline.launch.n_pieces, 6);
 	offline_fini(&offline);
 }
@@ -215,9 +228,9 @@ START_TEST(test_a_section_needs_memory)
 	firmware_make(&firmware);
 	firmware_put32(&firmware, FIRMWARE_SNP + 16, OFFLINE_RAM_BYTES - 0x1000);
 	ck_assert_int_eq(ovmf_parse_snp(&firmware.image, &snp, NULL), 0);
-	ck_assert_int_eq(ovmf_launch(offline.memory, &firmware.image, &snp, NULL,
-				     LAUNCH_PROFILE_QEMU, &offline.launch, &err),
-			 -ENOSPC);
+	ck_assert_int_eq(
+		ovmf_launch(offline.memory, &firmware.image, &snp, NULL, &offline.launch, &err),
+		-ENOSPC);
 	ck_assert_str_eq(err.text, "firmware 'fw': needs memory at 0xfff000..0x1008000, where "
 				   "the guest has none; give the guest more memory");
 	offline_fini(&offline);
@@ -247,7 +260,7 @@ START_TEST(test_hashes_lie_where_the_firmware_looks)
 	memset(page, 0x5a, sizeof(page));
 	ck_assert_int_eq(guest_write(offline.memory, 0x810000, page, sizeof(page)), 0);
 	ck_assert_int_eq(ovmf_launch(offline.memory, &firmware.image, &snp, &hashes,
-				     LAUNCH_PROFILE_QEMU, &offline.launch, NULL),
+				     &offline.launch, NULL),
 			 0);
 	ck_assert_uint_eq(offline.launch.n_pieces, 6);
 	ck_assert_int_eq(offline.launch.pieces[5].kind, LAUNCH_MEASURED);
