@@ -9,6 +9,7 @@
  *                     without a kernel: a tiny one that only has an entry
  *   sparse=1          there is no RAM from 64 MiB to 3 GiB
  *   high=ADDRESS      RAM above 4 GiB is from there on
+ *   c-bit=N           SNP: 51 if not given
  *   large=1           large pages work
  *   short=1           stop where the kernel would run
  *   late=N            TDX: processor N starts when the kernel runs
@@ -145,6 +146,8 @@ static void pack_set(struct pack *pack, const char *argument)
 		pack->source.cmdline = value;
 	else if (is_key(argument, "hw", &value))
 		pack->machine.hw = strcmp(value, "fdt") == 0 ? BOOT_HW_FDT : BOOT_HW_ACPI;
+	else if (is_key(argument, "c-bit", &value))
+		set_number(&pack->machine.c_bit, value);
 	else if (is_key(argument, "cpus", &value))
 		set_number(&pack->machine.n_vcpus, value);
 	else if (is_key(argument, "memory", &value)) {
