@@ -201,7 +201,8 @@ static void vcpu_log_place(struct vcpu *vcpu)
 {
 	struct kvm_regs regs;
 
-	if (host_vcpu_get_regs(vcpu->env->host, vcpu->fd, &regs) == 0)
+	if (!vcpu->env->type->is_opaque &&
+	    host_vcpu_get_regs(vcpu->env->host, vcpu->fd, &regs) == 0)
 		log_info(vcpu->env->log,
 			 "vcpu%" PRIu32 " stopped at rip 0x%" PRIx64 ", flags 0x%" PRIx64,
 			 vcpu->id, (uint64_t)regs.rip, (uint64_t)regs.rflags);

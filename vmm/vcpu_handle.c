@@ -78,7 +78,8 @@ static void vcpu_fail(struct vcpu *vcpu, const char *what, uint64_t detail)
 	char place[PLACE_MAX_BYTES] = "";
 
 	/* A confidential guest does not show its registers. */
-	if (host_vcpu_get_regs(vcpu->env->host, vcpu->fd, &regs) == 0)
+	if (!vcpu->env->type->is_opaque &&
+	    host_vcpu_get_regs(vcpu->env->host, vcpu->fd, &regs) == 0)
 		snprintf(place, sizeof(place), " at rip 0x%" PRIx64, (uint64_t)regs.rip);
 	snprintf(reason, sizeof(reason), "vcpu%" PRIu32 ": KVM gave up: %s (0x%" PRIx64 ")%s",
 		 vcpu->id, what, detail, place);
