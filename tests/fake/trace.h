@@ -4,8 +4,8 @@
  * compared and one can be repeated on another kernel.
  *
  * Descriptors are written as the number of the call that made them, addresses of mappings
- * likewise: what is written is the same for the same sequence of calls. Of vCPU verbs only the
- * result is kept. Looking at the clock is not written down.
+ * likewise: what is written is the same for the same sequence of calls. Of what vCPUs are given
+ * only some is kept. Looking at the clock is not written down.
  */
 #ifndef TESTS_FAKE_TRACE_H
 #define TESTS_FAKE_TRACE_H

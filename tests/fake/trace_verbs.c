@@ -178,7 +178,8 @@ static int trace_vcpu_create(struct host *host, int vm, uint32_t id, struct kvm_
 			     size_t *ret_run_bytes)
 {
 	struct trace *trace = trace_of(host);
-	struct trace_call call = {.verb = VERB_VCPU_CREATE, .numbers = {trace_fd(trace, vm)}};
+	struct trace_call call = {.verb = VERB_VCPU_CREATE,
+				  .numbers = {trace_fd(trace, vm), id}};
 	int ret;
 
 	ret = host_vcpu_create(trace->inner, vm, id, ret_run, ret_run_bytes);
@@ -209,6 +210,17 @@ static int trace_vcpu_run(struct host *host, int vcpu)
 	return ret;
 }
 
+/* What a launch has to have right: the APIC ID, and of SEV what the guest is told. */
+static void note_cpuid(struct trace_call *call, const struct kvm_cpuid2 *cpuid)
+{
+	for (uint32_t i = 0; i < cpuid->nent; i++) {
+		if (cpuid->entries[i].function == 1)
+			call->numbers[1] = cpuid->entries[i].ebx >> 24;
+		if (cpuid->entries[i].function == 0x8000001f)
+			call->numbers[2] = cpuid->entries[i].eax;
+	}
+}
+
 static int trace_vcpu_set_cpuid(struct host *host, int vcpu, const struct kvm_cpuid2 *cpuid)
 {
 	struct trace *trace = trace_of(host);
@@ -216,6 +228,7 @@ static int trace_vcpu_set_cpuid(struct host *host, int vcpu, const struct kvm_cp
 				  .numbers = {trace_fd(trace, vcpu)}};
 	int ret;
 
+	note_cpuid(&call, cpuid);
 	ret = host_vcpu_set_cpuid(trace->inner, vcpu, cpuid);
 	call.result = ret;
 	trace_add(trace, &call);
@@ -239,7 +252,8 @@ static int trace_vcpu_set_regs(struct host *host, int vcpu, const struct kvm_reg
 {
 	struct trace *trace = trace_of(host);
 	struct trace_call call = {.verb = VERB_VCPU_SET_REGS,
-				  .numbers = {trace_fd(trace, vcpu)}};
+				  .numbers = {trace_fd(trace, vcpu), regs->rip, regs->rsi,
+					      regs->rdx, regs->rflags}};
 	int ret;
 
 	ret = host_vcpu_set_regs(trace->inner, vcpu, regs);
@@ -265,7 +279,8 @@ static int trace_vcpu_set_sregs(struct host *host, int vcpu, const struct kvm_sr
 {
 	struct trace *trace = trace_of(host);
 	struct trace_call call = {.verb = VERB_VCPU_SET_SREGS,
-				  .numbers = {trace_fd(trace, vcpu)}};
+				  .numbers = {trace_fd(trace, vcpu), sregs->cr0, sregs->cr3,
+					      sregs->cr4, sregs->efer, sregs->cs.base}};
 	int ret;
 
 	ret = host_vcpu_set_sregs(trace->inner, vcpu, sregs);

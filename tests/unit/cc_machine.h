@@ -101,6 +101,12 @@ static inline int fixture_run(struct fixture *fixture)
 	return (int)machine_run(fake_host(fixture->fake), &fixture->config);
 }
 
+/* By a host whose calls can be made to fail. */
+static inline int fixture_run_faulty(struct fixture *fixture)
+{
+	return (int)machine_run(faulty_host(fixture->faulty), &fixture->config);
+}
+
 static inline void fixture_fini(struct fixture *fixture)
 {
 	unlink(fixture->kernel_path);
