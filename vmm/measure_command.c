@@ -15,6 +15,7 @@
 #include "vmm/machine.h"
 #include "vmm/measure.h"
 #include "vmm/measure_print.h"
+#include "vmm/nearest.h"
 #include "vmm/options_store.h"
 
 #define AT(member) offsetof(struct measure_request, member)
@@ -167,9 +168,20 @@ void measure_print_help(FILE *out)
 
 static int takes_value(const char *name, struct err *err)
 {
+	struct nearest nearest;
+
 	if (!strcmp(name, "help") || !strcmp(name, "json"))
 		return 0;
-	return option_find_key(&section, name) || options_know(name, err) ? 1 : -EINVAL;
+	if (option_find_key(&section, name) || options_know(name, NULL))
+		return 1;
+	nearest_init(&nearest, name);
+	for (const struct option *option = options; option->key; option++)
+		nearest_offer(&nearest, option->key);
+	if (nearest.best)
+		return err_set(err, -EINVAL, "--%s: unknown option; did you mean --%s?", name,
+			       nearest.best);
+	options_know(name, err);
+	return -EINVAL;
 }
 
 static int read_words(char **argv, struct words *words, struct err *err)

@@ -175,6 +175,9 @@ static const struct {
 	 "--id-block-out=FILE and --id-auth-out=FILE"},
 	{"--type=tdx --id-key=x --id-block-out=x --id-auth-out=x", EXIT_STATUS_USAGE,
 	 "--id-key: only SEV-SNP guests have an ID block; leave it out"},
+	{"--profil=ec2", EXIT_STATUS_USAGE,
+	 "--profil: unknown option; did you mean --profile?"},
+	{"--cpu=2", EXIT_STATUS_USAGE, "--cpu: unknown option; did you mean --cpus?"},
 	{"--type=tdx one two", EXIT_STATUS_USAGE,
 	 "'two': second config file after 'one'; leave one out"},
 };

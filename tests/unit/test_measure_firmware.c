@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* `alcove measure` of firmware: whole reports, and digests that others computed. */
 #include "tests/unit/firmware.h"
+#include "tests/unit/igvm_files.h"
 #include "tests/unit/measure_rig.h"
 
 #define AMDSEV "--firmware=tests/unit/vectors/ovmf_AmdSev_suffix.bin --memory=64M --type=snp "
@@ -103,6 +104,53 @@ START_TEST(test_firmware_needs_the_model_of_processors)
 }
 END_TEST
 
+/* IGVM files; their digests were computed from what igvm_file_* say (see test_igvm_load.c). */
+static const struct {
+	bool is_coconut;
+	const char *options, *wanted, *id_block;
+} igvms[] = {
+	{true, "--type=snp",
+	 "067d6632e06028a787d83975afa0ba35832667e51379e97c5cecc3c069c6e3d5"
+	 "700265706b8e3d952f2613762e6a791b",
+	 "of another launch"},
+	{false, "--type=tdx",
+	 "2971c0504499f3dd01871966c90cf5401462fdc08dbae763979810d0bbf0fedb"
+	 "1654cc83f0b6403d83536dbd6bba52f2",
+	 NULL},
+};
+
+START_TEST(test_igvm_files_have_the_digest_of_their_description)
+{
+	static struct igvm_writer writer;
+	_cleanup_free_ char *line = NULL;
+	const char *id_block;
+	struct fixture fixture;
+	struct scratch file;
+	struct coconut at;
+	json_t *report;
+
+	fixture_init(&fixture);
+	if (igvms[_i].is_coconut)
+		igvm_file_coconut(&writer, &at);
+	else
+		igvm_file_stage0(&writer);
+	scratch_init(&file, "igvm", (const char *)writer.file.bytes,
+		     (size_t)writer.file.size_bytes);
+	ck_assert_int_gt(asprintf(&line, "--igvm=%s --memory=32M --json %s", file.path,
+				  igvms[_i].options),
+			 0);
+	ck_assert_int_eq(run_options(&fixture, line), EXIT_STATUS_OK);
+	report = json_load_file(fixture.out, JSON_REJECT_DUPLICATES, NULL);
+	ck_assert_str_eq(json_string_value(json_object_get(report, "digest")),
+			 igvms[_i].wanted);
+	id_block = json_string_value(json_object_get(report, "id_block"));
+	ck_assert_pstr_eq(id_block, igvms[_i].id_block);
+	json_decref(report);
+	scratch_fini(&file);
+	fixture_fini(&fixture);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("measure_firmware");
@@ -113,6 +161,8 @@ int main(void)
 			    ARRAY_SIZE(firmwares));
 	tcase_add_loop_test(tcase, test_all_that_is_said_is_as_it_was, 0, ARRAY_SIZE(goldens));
 	tcase_add_test(tcase, test_firmware_needs_the_model_of_processors);
+	tcase_add_loop_test(tcase, test_igvm_files_have_the_digest_of_their_description, 0,
+			    ARRAY_SIZE(igvms));
 	suite_add_tcase(suite, tcase);
 	return unit_run(suite);
 }
