@@ -9,6 +9,8 @@
 #include "vmm/cpuid.h"
 
 enum {
+	CPUID_XSAVE = 0xd,
+	XFAM_ALWAYS = 1 << 0 | 1 << 1, /* x87, SSE */
 	CPUID_ADDRESS_WIDTHS = 0x80000008,
 	GPA_BITS_SHIFT = 16,
 	GPA_BITS_MASK = 0xff << GPA_BITS_SHIFT,
@@ -69,6 +71,19 @@ void tdx_cpuid_configure(const struct kvm_cpuid2 *configurable, const struct kvm
 			entry->eax = (entry->eax & ~(uint32_t)GPA_BITS_MASK) |
 				     gpa_bits << GPA_BITS_SHIFT;
 	}
+}
+
+uint64_t tdx_cpuid_choose_xfam(struct kvm_cpuid2 *offered, uint64_t supported)
+{
+	const struct kvm_cpuid_entry2 *xcr0 = cpuid_find(offered, CPUID_XSAVE, 0);
+	const struct kvm_cpuid_entry2 *xss = cpuid_find(offered, CPUID_XSAVE, 1);
+	uint64_t components = XFAM_ALWAYS;
+
+	if (xcr0)
+		components |= (uint64_t)xcr0->edx << 32 | xcr0->eax;
+	if (xss)
+		components |= (uint64_t)xss->edx << 32 | xss->ecx;
+	return components & supported;
 }
 
 static bool is_of_kvm(const struct kvm_cpuid_entry2 *entry)

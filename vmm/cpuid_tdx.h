@@ -24,6 +24,15 @@ void tdx_cpuid_configure(const struct kvm_cpuid2 *configurable, const struct kvm
 			 unsigned int gpa_bits, struct kvm_cpuid2 *ret_cpuid);
 
 /**
+ * Of the extended state that a TD can have (@supported, KVM_TDX_CAPABILITIES) what KVM offers
+ * guests of this process (@offered, leaf 0xd). It would refuse leaves of a vCPU with more: AMX
+ * takes a permission of the process.
+ *
+ * Source: Linux arch/x86/kvm/cpuid.c, kvm_check_cpuid, kvm_get_filtered_xcr0.
+ */
+uint64_t tdx_cpuid_choose_xfam(struct kvm_cpuid2 *offered, uint64_t supported);
+
+/**
  * Bring @cpuid, which KVM is to emulate by, into line with @actual, which the TD sees
  * (KVM_TDX_GET_CPUID): its leaves replace all but KVM's own, which lose the features that a TD
  * cannot have.

@@ -63,7 +63,10 @@ int machine_launch_pieces(struct machine *machine, launch_part_fn *fn, struct er
 
 	if (!buffer)
 		return err_set(err, -ENOMEM, "launch: out of memory");
+	/* KVM gives up at any signal; the sandbox's comes from our own calls, and has to be
+	 * heard. */
 	sigfillset(&all);
+	sigdelset(&all, SIGSYS);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
 	for (size_t i = 0; i < launch->n_pieces && !ret; i++) {
 		struct range left = launch->pieces[i].gpa;

@@ -83,6 +83,11 @@ static const struct rule rules[] = {
 	{IOCTL(KVM_SET_SREGS), .roles = MAIN},
 	{IOCTL(KVM_SET_MSRS), .roles = MAIN},
 	{IOCTL(KVM_SET_MP_STATE), .roles = MAIN},
+	/* SEV-SNP and TDX: until the launch ends. */
+	{IOCTL(KVM_MEMORY_ENCRYPT_OP), .roles = MAIN},
+	{IOCTL(KVM_GET_DEVICE_ATTR), .roles = MAIN},
+	{IOCTL(KVM_SET_DEBUGREGS), .roles = MAIN},
+	{IOCTL(KVM_SET_XSAVE), .roles = MAIN},
 
 	/* Assigned devices: taken by the main thread, driven by the guest. */
 	{IOCTL(KVM_CREATE_DEVICE), .roles = MAIN},

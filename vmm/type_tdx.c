@@ -100,7 +100,7 @@ static int vm_init(struct machine *machine, const struct kvm_tdx_capabilities *c
 	if (!init)
 		return err_set(err, -ENOMEM, "tdx: out of memory");
 	init->attributes = ATTRIBUTE_SEPT_VE_DISABLE | machine->terms.td_attributes;
-	init->xfam = capabilities->supported_xfam;
+	init->xfam = tdx_cpuid_choose_xfam(machine->cpuid, capabilities->supported_xfam);
 	memcpy(init->mrconfigid, config->tdx_config_id, sizeof(init->mrconfigid));
 	memcpy(init->mrowner, config->tdx_owner, sizeof(init->mrowner));
 	memcpy(init->mrownerconfig, config->tdx_owner_config, sizeof(init->mrownerconfig));
@@ -180,6 +180,7 @@ static int tdx_start(struct machine *machine, struct err *err)
 		ret = vm_init(machine, capabilities, gpa_bits, err);
 	if (ret)
 		return ret;
+	/* What the processor cannot address it cannot address in a TD either. */
 	if (machine->load_host.gpa_bits > gpa_bits - 1)
 		machine->load_host.gpa_bits = gpa_bits - 1;
 	return 0;

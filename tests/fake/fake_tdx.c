@@ -27,6 +27,7 @@ enum {
 #define XFAM_AVX512	    UINT64_C(0xe0)
 #define XFAM_CET	    UINT64_C(0x1800)
 #define XFAM_AMX	    UINT64_C(0x60000)
+#define XFAM_XCR0	    UINT64_C(0x602e7)
 
 #define CPUID_7_EBX_TSX	    (1u << 4 | 1u << 11)
 #define CPUID_7_ECX_WAITPKG (1u << 5)
@@ -296,6 +297,9 @@ static unsigned int make_cpuid(struct fake *fake, const struct fake_vm *vm,
 		/* Fixed: x2APIC, and that there is a hypervisor. */
 		if (entry->function == 1)
 			entry->ecx |= 1u << 21 | 1u << 31;
+		/* What XFAM says, whoever wanted it. */
+		if (entry->function == 0xd && entry->index == 0)
+			entry->eax = (uint32_t)vm->tdx.xfam & XFAM_XCR0;
 	}
 	return n;
 }

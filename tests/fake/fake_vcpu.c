@@ -176,6 +176,13 @@ int fake_vcpu_set_cpuid(struct host *host, int vcpu, const struct kvm_cpuid2 *cp
 		return -EIO;
 	if (cpuid->nent > 256)
 		return -E2BIG;
+	/* kvm_check_cpuid: dynamic features (AMX) take a permission that nobody asked for. */
+	for (uint32_t i = 0; i < cpuid->nent; i++) {
+		const struct kvm_cpuid_entry2 *entry = &cpuid->entries[i];
+
+		if (entry->function == 0xd && entry->index == 0 && (entry->eax & 1u << 18))
+			return -EPERM;
+	}
 	state->has_x2apic = state->has_c_bit = false;
 	for (uint32_t i = 0; i < cpuid->nent; i++) {
 		const struct kvm_cpuid_entry2 *entry = &cpuid->entries[i];

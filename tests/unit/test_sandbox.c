@@ -126,6 +126,16 @@ static void act_create_vm(void)
 	act_ioctl(KVM_CREATE_VM);
 }
 
+/* What the launch of an SNP guest or a TD asks of KVM, vmm/host_linux_cc.c. */
+static void act_launch(void)
+{
+	static const unsigned long requests[] = {KVM_MEMORY_ENCRYPT_OP, KVM_GET_DEVICE_ATTR,
+						 KVM_SET_DEBUGREGS, KVM_SET_XSAVE};
+
+	for (size_t i = 0; i < ARRAY_SIZE(requests); i++)
+		act_ioctl(requests[i]);
+}
+
 static void act_unknown_ioctl(void)
 {
 	act_ioctl(0xdead);
@@ -358,6 +368,7 @@ START_TEST(test_roles_differ)
 		{act_connect, "socket", {[MAIN_QUOTES] = true, [LOOP_QUOTES] = true}},
 		{act_bind, "ioctl", {true, [MAIN_QUOTES] = true}},
 		{act_create_vm, "ioctl", {true, [MAIN_QUOTES] = true}},
+		{act_launch, "ioctl", {true, [MAIN_QUOTES] = true}},
 		{act_open, "openat", {true, [MAIN_QUOTES] = true}},
 		{act_accept, "accept4", {true, true, [MAIN_QUOTES] = true, true}},
 		{act_peer, "getsockopt", {true, true, [MAIN_QUOTES] = true, true}},
