@@ -121,6 +121,13 @@ static void ignore(void *machine, const char *text)
 	(void)text;
 }
 
+static void ignore_lost(void *machine, struct vfio_device *device, const char *text)
+{
+	(void)machine;
+	(void)device;
+	(void)text;
+}
+
 /* Bytes that a device may have as it likes: not the list, which the kernel reads, too. */
 static void make_strange(struct fuzz *fuzz)
 {
@@ -165,7 +172,7 @@ static void plug(struct fuzz *fuzz)
 		.loop = fuzz->loop,
 		.pci = fuzz->pci,
 		.paths = &paths,
-		.sink = {.warn = ignore, .lost = ignore},
+		.sink = {.warn = ignore, .lost = ignore_lost},
 	};
 	struct vfio_device *device;
 
