@@ -3,6 +3,8 @@
 #ifndef TESTS_UNIT_CC_BOOTS_H
 #define TESTS_UNIT_CC_BOOTS_H
 
+#include <fcntl.h>
+
 #include "tests/unit/cc_machine.h"
 #include "tests/unit/firmware.h"
 #include "tests/unit/igvm_files.h"
@@ -21,6 +23,15 @@ struct cc_boot_files {
 	int fd;
 };
 
+/* Firmware starts EFI programs, and knows them by this. */
+static inline void cc_make_efi(const struct fixture *fixture)
+{
+	int fd = open(fixture->kernel_path, O_WRONLY | O_CLOEXEC);
+
+	ck_assert_int_eq(pwrite(fd, "MZ", 2, 0), 2);
+	close(fd);
+}
+
 static inline void cc_boot_init(struct cc_boot_files *files, struct fixture *fixture,
 				enum cc_boot boot)
 {
@@ -34,6 +45,7 @@ static inline void cc_boot_init(struct cc_boot_files *files, struct fixture *fix
 		image_write(firmware->bytes, FIRMWARE_BYTES, &files->fd, files->path);
 		free(firmware);
 		config->firmware = files->path;
+		cc_make_efi(fixture);
 		if (boot == CC_BOOT_FIRMWARE)
 			config->kernel = NULL;
 	}
@@ -41,10 +53,14 @@ static inline void cc_boot_init(struct cc_boot_files *files, struct fixture *fix
 		struct igvm_writer *writer = malloc(sizeof(*writer));
 		struct coconut at;
 
-		if (boot == CC_BOOT_IGVM)
+		if (boot == CC_BOOT_IGVM) {
 			igvm_file_stage0(writer);
-		else
+		} else {
 			igvm_file_coconut(writer, &at);
+			/* Nobody signed it. */
+			writer_put32(writer, at.id, WRITER_NATIVE);
+			writer_put_checksum(writer);
+		}
 		image_write(writer->file.bytes, writer->file.size_bytes, &files->fd,
 			    files->path);
 		free(writer);
