@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "boot/boot.h"
+#include "boot/firmware.h"
 #include "vmm/cleanup.h"
 #include "vmm/host.h"
 #include "vmm/probe_check.h"
@@ -187,6 +188,27 @@ static void look_firmware(struct probe *probe, int argument)
 		probe_say(probe, PROBE_OK, looked_at, NULL, "%s", kinds[config->type].found);
 }
 
+/* Is there a guest of this type in it? */
+static void look_igvm(struct probe *probe, int argument)
+{
+	const struct config *config = probe->question.config;
+	const struct guest_type_ops *type = guest_type_find(config->type);
+	struct firmware_terms terms;
+	char looked_at[PROBE_TEXT_BYTES];
+	struct err err = {0};
+
+	(void)argument;
+	if (!config->igvm)
+		return;
+	snprintf(looked_at, sizeof(looked_at), "igvm '%s'", config->igvm);
+	if (firmware_inspect_igvm(config->igvm, type->guard, &terms, &err))
+		probe_say_err(probe, PROBE_FAIL, looked_at,
+			      "give a file that was made for such guests", &err);
+	else
+		probe_say(probe, PROBE_OK, looked_at, NULL, "has a guest of type %s",
+			  type->name);
+}
+
 static void look_files(struct probe *probe, int argument)
 {
 	const struct config *config = probe->question.config;
@@ -248,8 +270,13 @@ static void look_quotes(struct probe *probe, int argument)
 	}
 
 const struct probe_check probe_checks_config[] = {
-	ROW("memory", PROBE_MUST, look_memory),	    ROW("vcpus", PROBE_MUST, look_vcpus),
-	ROW("backing", PROBE_MUST, look_backing),   ROW("kernel", PROBE_MUST, look_kernel),
-	ROW("firmware", PROBE_MUST, look_firmware), ROW("files", PROBE_MUST, look_files),
-	ROW("quotes", PROBE_LIMIT, look_quotes),    {.name = NULL},
+	ROW("memory", PROBE_MUST, look_memory),
+	ROW("vcpus", PROBE_MUST, look_vcpus),
+	ROW("backing", PROBE_MUST, look_backing),
+	ROW("kernel", PROBE_MUST, look_kernel),
+	ROW("firmware", PROBE_MUST, look_firmware),
+	ROW("igvm", PROBE_MUST, look_igvm),
+	ROW("files", PROBE_MUST, look_files),
+	ROW("quotes", PROBE_LIMIT, look_quotes),
+	{.name = NULL},
 };

@@ -211,6 +211,7 @@ static const struct config_fault config_faults[] = {
 	{RIG_SNP, "printf '\\0' | dd of=bzImage bs=1 seek=566 conv=notrunc 2>/dev/null", NULL,
 	 NULL, "config.kernel", "a 32-bit kernel", "x86-64"},
 	{RIG_SNP, "rm bzImage", NULL, NULL, "config.kernel", "No such file", "can read"},
+	{RIG_SNP, NULL, "igvm", "/bin/sh", "config.igvm", "offset 0x0", "made for such guests"},
 	{RIG_SNP, "truncate -s 0 fw; truncate -s 64K fw", NULL, NULL, "config.firmware",
 	 "no SEV metadata", "built for SEV-SNP"},
 	{RIG_TDX, "truncate -s 0 fw; truncate -s 64K fw", NULL, NULL, "config.firmware",
