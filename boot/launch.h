@@ -72,6 +72,15 @@ void launch_sort(struct launch *launch);
 /* The first piece that overlaps @gpa, or NULL. */
 const struct launch_piece *launch_find(const struct launch *launch, struct range gpa);
 
+/**
+ * Call @fn for each part of @gpa that is in no piece, by address, until it fails. Files may
+ * have very many pieces: it takes n log n.
+ *
+ * Returns 0; what @fn returned; or -ENOMEM.
+ */
+int launch_visit_rest(const struct launch *launch, struct range gpa,
+		      int (*fn)(void *opaque, struct range rest), void *opaque);
+
 /* Accepts a zeroed struct. */
 void launch_fini(struct launch *launch);
 

@@ -28,33 +28,15 @@ static_assert(STUB_SNP_REASON_SET == BOOT_STUB_REASON_SET, "boot.h says it, too"
 static_assert(STUB_GDT_BYTES == BOOT_GDT_BYTES, "the descriptors of the boot protocol");
 static_assert(STUB_VCPUS_MAX >= PLATFORM_VCPUS_MAX, "all processors");
 
-static int ranges_add(struct stub_params *params, gpa_t start, gpa_t end)
+static int range_add(void *opaque, struct range gpa)
 {
-	if (start >= end)
-		return 0;
+	struct stub_params *params = opaque;
+
 	if (params->n_ranges == STUB_RANGES_MAX)
 		return -E2BIG;
-	params->ranges[params->n_ranges++] = (struct stub_range){.start = start, .end = end};
+	params->ranges[params->n_ranges++] =
+		(struct stub_range){.start = gpa.start, .end = gpa.end};
 	return 0;
-}
-
-/* What @ram has beside the pieces, which ascend. */
-static int ranges_add_rest(struct stub_params *params, struct range ram,
-			   const struct launch *launch)
-{
-	gpa_t start = ram.start;
-	int ret = 0;
-
-	for (size_t i = 0; i < launch->n_pieces && !ret; i++) {
-		struct range piece = launch->pieces[i].gpa;
-
-		if (!range_overlaps(piece, ram))
-			continue;
-		ASSERT(range_covers(ram, piece) && piece.start >= start);
-		ret = ranges_add(params, start, piece.start);
-		start = piece.end;
-	}
-	return ret ? ret : ranges_add(params, start, ram.end);
 }
 
 static int params_init(struct stub_params *ret_params, const struct boot_machine *machine,
@@ -76,7 +58,9 @@ static int params_init(struct stub_params *ret_params, const struct boot_machine
 		.mailbox = STUB_MAILBOX_GPA,
 	};
 	for (unsigned int i = 0; i < machine->layout->n_ram && !ret; i++)
-		ret = ranges_add_rest(ret_params, machine->layout->ram[i], launch);
+		ret = launch_visit_rest(launch, machine->layout->ram[i], range_add, ret_params);
+	if (ret == -ENOMEM)
+		return err_set(err, ret, "boot stub: out of memory");
 	if (ret)
 		return err_set(err, ret,
 			       "boot stub: more than %d ranges of RAM beside what is loaded",

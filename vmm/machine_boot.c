@@ -31,35 +31,25 @@ int machine_hide(struct machine *machine, struct range gpa, struct err *err)
 	return 0;
 }
 
-/* The first piece that is not before @gpa.start, by address; empty at the end if there is none.
- */
-static struct range find_next_piece(const struct launch *launch, struct range gpa)
+struct hider {
+	struct machine *machine;
+	struct err *err;
+};
+
+static int hide_range(void *opaque, struct range gpa)
 {
-	struct range next = {.start = gpa.end, .end = gpa.end};
+	const struct hider *hider = opaque;
 
-	for (size_t i = 0; i < launch->n_pieces; i++) {
-		struct range piece = launch->pieces[i].gpa;
-
-		if (range_overlaps(piece, gpa) && piece.start < next.start)
-			next = piece;
-	}
-	return next;
+	return machine_hide(hider->machine, gpa, hider->err);
 }
 
 /* All of @gpa that is not to be launched. */
 static int hide_rest(struct machine *machine, struct range gpa, struct err *err)
 {
-	int ret = 0;
+	struct hider hider = {.machine = machine, .err = err};
+	int ret = launch_visit_rest(&machine->launch, gpa, hide_range, &hider);
 
-	while (!range_is_empty(gpa) && !ret) {
-		struct range piece = find_next_piece(&machine->launch, gpa);
-		struct range gap = {.start = gpa.start, .end = piece.start};
-
-		if (!range_is_empty(gap))
-			ret = machine_hide(machine, gap, err);
-		gpa.start = piece.end;
-	}
-	return ret;
+	return ret == -ENOMEM ? err_set(err, ret, "launch: out of memory; free some") : ret;
 }
 
 int machine_start_load(struct machine *machine, struct err *err)
