@@ -55,6 +55,9 @@ static_assert(sizeof(struct hardware_info) == 16 + 24 + 6 * 16,
 
 enum {
 	HARDWARE_HOST_BRIDGE = 1,
+	/* EFI_PCI_ATTRIBUTE_*: there are ports of ISA devices behind it. */
+	BRIDGE_ISA_MOTHERBOARD_IO = 1 << 0,
+	BRIDGE_ISA_IO_16 = 1 << 16,
 	BRIDGE_DMA_ABOVE_4G = 1 << 0,
 	BRIDGE_COMBINED = 1 << 2, /* one window for what is prefetchable and what is not */
 	BRIDGE_LAST_BUS = 255,
@@ -231,6 +234,7 @@ static int hardware_info_add(struct firmware_items *items, const struct layout *
 	const struct hardware_info info = {
 		.type = HARDWARE_HOST_BRIDGE,
 		.size_bytes = sizeof(info) - offsetof(struct hardware_info, version),
+		.attributes = BRIDGE_ISA_MOTHERBOARD_IO | BRIDGE_ISA_IO_16,
 		.flags = BRIDGE_DMA_ABOVE_4G | BRIDGE_COMBINED,
 		.last_bus = BRIDGE_LAST_BUS,
 		.mmio32 = {layout->mmio32.start, range_size(layout->mmio32)},

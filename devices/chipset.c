@@ -86,6 +86,8 @@ static int ich9_init(struct chipset *chipset, struct pci_host *pci)
 		return err;
 	memcpy(chipset->ich9->config + PMBASE_OFFSET, &pmbase, sizeof(pmbase));
 	chipset->ich9->config[ACPI_CNTL_OFFSET] = ACPI_CNTL_ENABLE;
+	/* Firmware uses the serial line if this bit can be set. */
+	chipset->ich9->writable[PCI_COMMAND] |= PCI_COMMAND_IO;
 	return pci_host_add_at(pci, chipset->ich9, ICH9_SLOT);
 }
 

@@ -18,7 +18,7 @@ struct err;
 /* What the host's processor has to say about it. */
 struct load_host {
 	unsigned int gpa_bits;
-	unsigned int c_bit;	     /* SNP; else 0 */
+	unsigned int c_bit; /* SNP; else 0 */
 };
 
 /* On which terms the guest is launched: of the configuration, or of the file it starts from. */

@@ -68,6 +68,8 @@ START_TEST(test_power_management_ports_are_where_firmware_expects_them)
 	write_ecam(&rig, ICH9, 0x40, 0xb000, 4);
 	write_ecam(&rig, ICH9, 0x44, 0, 1);
 	ck_assert_uint_eq(read_ecam(&rig, ICH9, 0x40, 4), 0x601);
+	write_ecam(&rig, ICH9, PCI_COMMAND, PCI_COMMAND_IO, 2);
+	ck_assert_uint_eq(read_ecam(&rig, ICH9, PCI_COMMAND, 2), PCI_COMMAND_IO);
 	ck_assert_uint_eq(read_ecam(&rig, ICH9, 0x44, 1), 0x80);
 	chipset_free(chipset);
 	/* Its slot and its ports are free again. */

@@ -202,6 +202,7 @@ START_TEST(test_machine_is_described)
 	ck_assert_uint_eq(words[0], 1);				 /* host bridge */
 	ck_assert_uint_eq(words[1], sizeof(words) - 16);	 /* of that size */
 	ck_assert_uint_eq(words[2], 0);				 /* version */
+	ck_assert_uint_eq(words[3], 0x10001);			 /* ISA ports */
 	ck_assert_uint_eq(words[4], 5 | UINT64_C(0xff00) << 32); /* flags, buses 0..255 */
 	ck_assert_uint_eq(words[6], 0);				 /* no I/O ports */
 	ck_assert_uint_eq(words[7], PLATFORM_MMIO32_GPA);
