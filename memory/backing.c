@@ -81,8 +81,8 @@ static int ram_create_guest_memfd(struct guest_memory *memory, uint64_t size_byt
 	if (fd < 0)
 		return err_set(err, fd,
 			       "memory: cannot create a guest_memfd of %" PRIu64
-			       " MiB: %s; give the guest less memory",
-			       size_bytes / MIB, err_describe(fd));
+			       " KiB: %s; give the guest less memory",
+			       size_bytes / KIB, err_describe(fd));
 	return fd;
 }
 
@@ -98,8 +98,8 @@ static int ram_create_files(struct guest_memory *memory, struct ram *ram, struct
 	ram->shared_fd = host_mem_create(memory->host, size_bytes);
 	if (ram->shared_fd < 0)
 		return err_set(err, ram->shared_fd,
-			       "memory: cannot create a memfd of %" PRIu64 " MiB: %s",
-			       size_bytes / MIB, err_describe(ram->shared_fd));
+			       "memory: cannot create a memfd of %" PRIu64 " KiB: %s",
+			       size_bytes / KIB, err_describe(ram->shared_fd));
 	return 0;
 }
 
@@ -118,8 +118,8 @@ static int ram_create_slot(struct guest_memory *memory, const struct ram *ram, s
 	if (ret)
 		return err_set(err, ret,
 			       "memory: KVM refused the memslot at gpa 0x%" PRIx64 " (%" PRIu64
-			       " MiB): %s",
-			       ram->gpa.start, range_size(ram->gpa) / MIB, err_describe(ret));
+			       " KiB): %s",
+			       ram->gpa.start, range_size(ram->gpa) / KIB, err_describe(ret));
 	return 0;
 }
 
@@ -136,8 +136,8 @@ int ram_start(struct guest_memory *memory, struct range gpa, struct err *err)
 			   ram->shared_fd >= 0 ? ram->shared_fd : ram->guest_memfd, 0,
 			   range_size(gpa), &ram->hva);
 	if (ret)
-		return err_set(err, ret, "memory: cannot map %" PRIu64 " MiB of it: %s",
-			       range_size(gpa) / MIB, err_describe(ret));
+		return err_set(err, ret, "memory: cannot map %" PRIu64 " KiB of it: %s",
+			       range_size(gpa) / KIB, err_describe(ret));
 	return ram_create_slot(memory, ram, err);
 }
 

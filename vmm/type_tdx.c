@@ -112,6 +112,11 @@ static int vm_init(struct machine *machine, const struct kvm_tdx_capabilities *c
 		return err_set(err, ret,
 			       "tdx: no key is left for another TD; stop one, or raise tdx in "
 			       "the misc cgroup");
+	if (ret == -EIO && !status)
+		return err_set(
+			err, ret,
+			"tdx: the key cannot be set on each package of processors; bring "
+			"one processor of each online");
 	if (ret == -EAGAIN)
 		return err_set(err, ret,
 			       "tdx: the TDX module has no random numbers; try again");
