@@ -31,6 +31,7 @@ struct firmware_terms {
 	uint64_t policy;	/* SNP */
 	uint64_t vmsa_features; /* SNP: as for KVM_SEV_INIT2 */
 	uint64_t td_attributes; /* TDX */
+	unsigned int gpa_bits;	/* TDX: 48 or 52, the highest says "shared"; 0: either */
 	bool has_id;		/* SNP: what the launch is to be compared with */
 	bool has_author;
 	uint8_t id_block[FIRMWARE_ID_BLOCK_BYTES];

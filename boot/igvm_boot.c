@@ -51,6 +51,8 @@ static int terms_read(const struct igvm *igvm, struct firmware_terms *terms, str
 		if (ret == -ENOENT)
 			ret = 0;
 	}
+	if (igvm->shared_gpa_boundary)
+		terms->gpa_bits = (unsigned int)__builtin_ctzll(igvm->shared_gpa_boundary) + 1;
 	terms->has_policy = igvm->has_policy;
 	terms->policy = igvm->policy;
 	terms->has_id = igvm->has_id;

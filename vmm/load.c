@@ -47,6 +47,7 @@ static void terms_adopt(struct load_terms *terms, const struct firmware_terms *f
 		terms->policy = file->policy;
 	terms->vmsa_features = file->vmsa_features;
 	terms->td_attributes = file->td_attributes;
+	terms->gpa_bits = file->gpa_bits;
 	terms->has_id = file->has_id;
 	terms->has_author = file->has_author;
 	memcpy(terms->id.block, file->id_block, sizeof(terms->id.block));

@@ -26,6 +26,7 @@ struct load_terms {
 	uint64_t policy;	/* SNP */
 	uint64_t vmsa_features; /* SNP: as for KVM_SEV_INIT2 */
 	uint64_t td_attributes; /* TDX: beyond those it always has */
+	unsigned int gpa_bits;	/* TDX: 48 or 52; 0: either */
 	bool has_id;		/* SNP: there is an ID block, */
 	bool has_author;	/* and somebody signed its key */
 	struct snp_id id;

@@ -93,6 +93,23 @@ static int policy_check(struct machine *machine, struct err *err)
 	return 0;
 }
 
+/* Only IGVM files want some. */
+static int features_check(struct machine *machine, struct err *err)
+{
+	uint64_t wanted = machine->terms.vmsa_features;
+	uint64_t allowed = UINT64_MAX;
+
+	if (!wanted || host_cc_get_attr(machine->host, KVM_X86_GRP_SEV,
+					KVM_X86_SEV_VMSA_FEATURES, &allowed))
+		return 0;
+	if (wanted & ~allowed)
+		return err_set(err, -EOPNOTSUPP,
+			       "snp: this host cannot do features 0x%" PRIx64
+			       " of a VMSA, which the IGVM file wants; give one without",
+			       wanted & ~allowed);
+	return 0;
+}
+
 static int sev_open(struct machine *machine, struct snp *snp, struct err *err)
 {
 	snp->sev = host_sev_open(machine->host);
@@ -121,6 +138,8 @@ static int snp_start(struct machine *machine, struct err *err)
 	ret = cpuid_adjust(machine, err);
 	if (!ret)
 		ret = policy_check(machine, err);
+	if (!ret)
+		ret = features_check(machine, err);
 	if (!ret)
 		ret = sev_open(machine, snp, err);
 	if (ret)

@@ -135,7 +135,7 @@ static int attributes_check(struct machine *machine,
 	if (lacking)
 		return err_set(err, -EOPNOTSUPP,
 			       "tdx: this host cannot do attributes 0x%" PRIx64
-			       ", which the IGVM file wants",
+			       ", which the IGVM file wants; give one whose policy does not",
 			       lacking);
 	return 0;
 }
@@ -167,14 +167,31 @@ static int apic_set_cycle(struct machine *machine, struct err *err)
 		   : 0;
 }
 
+/* What is in an IGVM file knows where its shared bit is; other guests look. */
+static int gpa_bits_choose(const struct machine *machine, unsigned int *ret_gpa_bits,
+			   struct err *err)
+{
+	bool is_large = machine->config->memory_bytes > RAM_BYTES_SMALL_MAX;
+
+	*ret_gpa_bits = machine->terms.gpa_bits;
+	if (!*ret_gpa_bits)
+		*ret_gpa_bits = is_large ? GPA_BITS_LARGE : GPA_BITS_SMALL;
+	if (is_large && *ret_gpa_bits == GPA_BITS_SMALL)
+		return err_set(err, -EINVAL,
+			       "tdx: the IGVM file is made for addresses of %d bits, too few "
+			       "for so much memory; give the guest less",
+			       GPA_BITS_SMALL);
+	return 0;
+}
+
 static int tdx_start(struct machine *machine, struct err *err)
 {
 	_cleanup_free_ struct kvm_tdx_capabilities *capabilities = NULL;
-	unsigned int gpa_bits = machine->config->memory_bytes > RAM_BYTES_SMALL_MAX
-					? GPA_BITS_LARGE
-					: GPA_BITS_SMALL;
-	int ret = vcpus_check(machine, err);
+	unsigned int gpa_bits;
+	int ret = gpa_bits_choose(machine, &gpa_bits, err);
 
+	if (!ret)
+		ret = vcpus_check(machine, err);
 	if (!ret)
 		ret = apic_set_cycle(machine, err);
 	if (!ret)
