@@ -198,7 +198,7 @@ START_TEST(test_guest_that_cannot_run_ends)
 			      "errno %d: %d", errnums[i], outcome.status);
 	}
 	ck_assert_int_eq(
-		launch_with((unsigned int)_i, (struct fault){.nth = nth, .errnum = EINTR})
+		launch_with((unsigned int)_i, 1, (struct fault){.nth = nth, .errnum = EINTR})
 			.status,
 		GUEST_STATUS);
 }
