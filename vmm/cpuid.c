@@ -99,6 +99,23 @@ void cpuid_offer_conversion(struct kvm_cpuid2 *cpuid)
 	}
 }
 
+void cpuid_drop_writers(struct kvm_cpuid2 *cpuid, bool keeps_clock)
+{
+	static const uint32_t clock = 1u << KVM_FEATURE_CLOCKSOURCE |
+				      1u << KVM_FEATURE_CLOCKSOURCE2 |
+				      1u << KVM_FEATURE_CLOCKSOURCE_STABLE_BIT;
+	/* Flushes are deferred by a bit in what steal time writes. */
+	static const uint32_t others =
+		1u << KVM_FEATURE_ASYNC_PF | 1u << KVM_FEATURE_ASYNC_PF_VMEXIT |
+		1u << KVM_FEATURE_ASYNC_PF_INT | 1u << KVM_FEATURE_STEAL_TIME |
+		1u << KVM_FEATURE_PV_TLB_FLUSH | 1u << KVM_FEATURE_PV_EOI;
+
+	for (uint32_t i = 0; i < cpuid->nent; i++) {
+		if (cpuid->entries[i].function == KVM_CPUID_FEATURES)
+			cpuid->entries[i].eax &= ~(others | (keeps_clock ? 0 : clock));
+	}
+}
+
 unsigned int cpuid_gpa_bits(const struct kvm_cpuid2 *cpuid)
 {
 	for (uint32_t i = 0; i < cpuid->nent; i++) {

@@ -3,6 +3,7 @@
 #ifndef VMM_CPUID_H
 #define VMM_CPUID_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct err;
@@ -20,6 +21,16 @@ int cpuid_new(struct host *host, int vm, struct kvm_cpuid2 **ret_cpuid, struct e
 
 /* Tell the guest that it may convert memory by KVM_HC_MAP_GPA_RANGE. */
 void cpuid_offer_conversion(struct kvm_cpuid2 *cpuid);
+
+/**
+ * Take away what KVM does by writing to guest memory wherever the guest likes: what it writes
+ * to is the shared side, of private pages as well. For guests that start with private memory;
+ * to take effect, the vCPU has to enforce it (KVM_CAP_ENFORCE_PV_FEATURE_CPUID).
+ *
+ * @keeps_clock: but for KVM's clock: the guest shares its pages, and has no other way to learn
+ * the rate of its time-stamp counter.
+ */
+void cpuid_drop_writers(struct kvm_cpuid2 *cpuid, bool keeps_clock);
 
 /* The leaf @function, with sub-leaf @index (0 for those without), or NULL. */
 struct kvm_cpuid_entry2 *cpuid_find(struct kvm_cpuid2 *cpuid, uint32_t function,

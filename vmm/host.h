@@ -59,6 +59,7 @@ struct host_ops {
 			   size_t *ret_run_bytes);
 	void (*vcpu_close)(struct host *host, int vcpu, struct kvm_run *run);
 	int (*vcpu_run)(struct host *host, int vcpu);
+	int (*vcpu_enable_cap)(struct host *host, int vcpu, const struct kvm_enable_cap *cap);
 	int (*vcpu_set_cpuid)(struct host *host, int vcpu, const struct kvm_cpuid2 *cpuid);
 	int (*vcpu_get_regs)(struct host *host, int vcpu, struct kvm_regs *ret_regs);
 	int (*vcpu_set_regs)(struct host *host, int vcpu, const struct kvm_regs *regs);
@@ -266,6 +267,16 @@ static inline void host_vcpu_close(struct host *host, int vcpu, struct kvm_run *
 static inline int host_vcpu_run(struct host *host, int vcpu)
 {
 	return host->ops->vcpu_run(host, vcpu);
+}
+
+/**
+ * Turn a capability of one vCPU on (KVM_ENABLE_CAP). Returns 0 or -errno; on error nothing
+ * changed.
+ */
+static inline int host_vcpu_enable_cap(struct host *host, int vcpu,
+				       const struct kvm_enable_cap *cap)
+{
+	return host->ops->vcpu_enable_cap(host, vcpu, cap);
 }
 
 /**

@@ -197,6 +197,12 @@ static int linux_vcpu_run(struct host *host, int vcpu)
 	return host_linux_ioctl_value(vcpu, KVM_RUN, 0);
 }
 
+static int linux_vcpu_enable_cap(struct host *host, int vcpu, const struct kvm_enable_cap *cap)
+{
+	(void)host;
+	return kvm_ioctl(vcpu, KVM_ENABLE_CAP, cap);
+}
+
 static int linux_vcpu_set_cpuid(struct host *host, int vcpu, const struct kvm_cpuid2 *cpuid)
 {
 	(void)host;
@@ -333,6 +339,7 @@ static const struct host_ops linux_ops = {
 	.vcpu_create = linux_vcpu_create,
 	.vcpu_close = linux_vcpu_close,
 	.vcpu_run = linux_vcpu_run,
+	.vcpu_enable_cap = linux_vcpu_enable_cap,
 	.vcpu_set_cpuid = linux_vcpu_set_cpuid,
 	.vcpu_get_regs = linux_vcpu_get_regs,
 	.vcpu_set_regs = linux_vcpu_set_regs,

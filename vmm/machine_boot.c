@@ -13,7 +13,7 @@
 #include "vmm/load.h"
 #include "vmm/type.h"
 
-static bool starts_private(const struct machine *machine)
+bool machine_starts_private(const struct machine *machine)
 {
 	return machine->type->is_opaque || machine->config->starts_private;
 }
@@ -59,7 +59,7 @@ int machine_start_load(struct machine *machine, struct err *err)
 	int ret = load_guest(machine->config, &machine->load_host, &machine->layout,
 			     machine->memory, &machine->launch, &machine->entry, err);
 
-	for (unsigned int i = 0; i < n_ranges && !ret && starts_private(machine); i++)
+	for (unsigned int i = 0; i < n_ranges && !ret && machine_starts_private(machine); i++)
 		ret = hide_rest(machine, ranges[i], err);
 	return ret;
 }

@@ -159,6 +159,8 @@ static int type_start(struct machine *machine, struct err *err)
 		machine->load_host.gpa_bits = cpuid_gpa_bits(machine->cpuid);
 	if (!ret && machine->type->has_private_memory)
 		ret = conversion_enable(machine, err);
+	if (!ret && machine_starts_private(machine))
+		cpuid_drop_writers(machine->cpuid, machine->type->shares_clock);
 	if (!ret)
 		ret = load_get_terms(machine->config, &machine->terms, err);
 	if (!ret && machine->type->start)
@@ -400,6 +402,7 @@ static int vcpus_start(struct machine *machine, struct err *err)
 		.certs = machine->certs,
 		.log = machine->log,
 		.is_reset = machine->entry.mode == BOOT_MODE_RESET,
+		.enforces_features = machine_starts_private(machine),
 		.ended = machine_vcpu_ended,
 		.machine = machine,
 	};

@@ -140,6 +140,9 @@ void machine_submit(struct machine *machine, struct machine_job *job);
  */
 int machine_start_parts(struct machine *machine, struct err *err);
 
+/* Is all of its memory private when it starts, but for what it is launched with? */
+bool machine_starts_private(const struct machine *machine);
+
 /* Two of them: what the guest starts with, and its start, machine_boot.c. */
 int machine_start_load(struct machine *machine, struct err *err);
 void machine_stop_load(struct machine *machine);

@@ -17,6 +17,7 @@ struct guest_type_ops {
 	const char *name;
 	unsigned long kvm_type; /* KVM_CREATE_VM */
 	bool has_private_memory;
+	bool shares_clock;     /* its guests share the pages that KVM's clock is in */
 	bool is_opaque;	       /* the host sees neither registers nor private memory */
 	enum boot_guard guard; /* who lets the guest use its private memory */
 	/* What kvm_run.hypercall.ret is to be after a conversion that the guest asked for. */

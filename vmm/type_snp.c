@@ -342,6 +342,7 @@ const struct guest_type_ops guest_type_snp = {
 	.name = "snp",
 	.kvm_type = KVM_X86_SNP_VM,
 	.has_private_memory = true,
+	.shares_clock = true,
 	.is_opaque = true,
 	.guard = BOOT_GUARD_SNP,
 	/* Positive, and nothing else: KVM ends the vCPU otherwise (snp_complete_psc). */

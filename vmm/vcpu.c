@@ -77,6 +77,17 @@ static int msrs_set(struct vcpu *vcpu)
 	return ret == (int)ARRAY_SIZE(entries) ? 0 : -EINVAL;
 }
 
+/* The paravirtual features that the guest is not told of are not there either. */
+static int features_enforce(struct vcpu *vcpu)
+{
+	const struct kvm_enable_cap enforce = {
+		.cap = KVM_CAP_ENFORCE_PV_FEATURE_CPUID,
+		.args = {1},
+	};
+
+	return host_vcpu_enable_cap(vcpu->env->host, vcpu->fd, &enforce);
+}
+
 int vcpu_new(const struct vcpu_env *env, int vm, uint32_t id, const struct kvm_cpuid2 *cpuid,
 	     struct vcpu **ret_vcpu, struct err *err)
 {
@@ -93,6 +104,15 @@ int vcpu_new(const struct vcpu_env *env, int vm, uint32_t id, const struct kvm_c
 		free(vcpu);
 		return err_set(err, ret, "vcpu%" PRIu32 ": KVM cannot create it: %s", id,
 			       err_describe(ret));
+	}
+	ret = env->enforces_features ? features_enforce(vcpu) : 0;
+	if (ret) {
+		vcpu_free(vcpu);
+		return err_set(err, ret,
+			       "vcpu%" PRIu32
+			       ": KVM does not enforce CPUID's features: %s; use "
+			       "Linux 5.10 or newer",
+			       id, err_describe(ret));
 	}
 	ret = host_vcpu_set_cpuid(env->host, vcpu->fd, cpuid);
 	if (ret) {

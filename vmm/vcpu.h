@@ -43,7 +43,8 @@ struct vcpu_env {
 	struct quote *quote; /* NULL: none */
 	struct certs *certs; /* NULL: none */
 	struct log *log;
-	bool is_reset; /* they start as after a reset: firmware sets up the rest */
+	bool enforces_features; /* what CPUID says KVM does not do for a guest, it does not */
+	bool is_reset;		/* they start as after a reset: firmware sets up the rest */
 	/* On the vCPU's thread, once, unless it was told to stop. */
 	void (*ended)(void *machine, enum vcpu_end end, const char *reason);
 	void *machine;

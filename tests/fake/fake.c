@@ -220,6 +220,7 @@ static const struct host_ops fake_ops = {
 	.vcpu_create = fake_vcpu_create,
 	.vcpu_close = fake_vcpu_close,
 	.vcpu_run = fake_vcpu_run,
+	.vcpu_enable_cap = fake_vcpu_enable_cap,
 	.vcpu_set_cpuid = fake_vcpu_set_cpuid,
 	.vcpu_get_regs = fake_vcpu_get_regs,
 	.vcpu_set_regs = fake_vcpu_set_regs,

@@ -62,6 +62,12 @@ struct fake_traits *fake_traits(struct fake *fake);
 /* Without a guest, host_vcpu_run answers KVM_EXIT_HLT. */
 void fake_set_guest(struct fake *fake, fake_guest_fn *fn, void *guest);
 
+/*
+ * Does KVM do @feature (KVM_FEATURE_*) for vCPU @vcpu_id of the one VM, whatever its CPUID
+ * says?
+ */
+bool fake_does_feature(struct fake *fake, unsigned int vcpu_id, unsigned int feature);
+
 /* Interrupts since the start, oldest first. */
 size_t fake_count_msis(struct fake *fake);
 struct fake_msi fake_get_msi(struct fake *fake, size_t index);

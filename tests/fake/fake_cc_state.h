@@ -41,6 +41,8 @@ struct fake_vcpu {
 			       */
 	bool is_initialized;  /* KVM_TDX_INIT_VCPU */
 	uint64_t value;
+	bool enforces_features; /* KVM_CAP_ENFORCE_PV_FEATURE_CPUID */
+	uint32_t features;	/* CPUID 0x40000001 EAX */
 };
 
 struct fake_vm *fake_vm_get(struct fake *fake, int vm);

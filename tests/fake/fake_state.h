@@ -248,6 +248,7 @@ int fake_vcpu_create(struct host *host, int vm, uint32_t id, struct kvm_run **re
 		     size_t *ret_run_bytes);
 void fake_vcpu_close(struct host *host, int vcpu, struct kvm_run *run);
 int fake_vcpu_run(struct host *host, int vcpu);
+int fake_vcpu_enable_cap(struct host *host, int vcpu, const struct kvm_enable_cap *cap);
 int fake_vcpu_set_cpuid(struct host *host, int vcpu, const struct kvm_cpuid2 *cpuid);
 int fake_vcpu_get_regs(struct host *host, int vcpu, struct kvm_regs *ret_regs);
 int fake_vcpu_set_regs(struct host *host, int vcpu, const struct kvm_regs *regs);

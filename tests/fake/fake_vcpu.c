@@ -165,6 +165,37 @@ static struct fake_vcpu *find_alive(struct fake *fake, int vcpu)
 	return fake_check_alive(fake, vcpu) ? NULL : state;
 }
 
+/* kvm_vcpu_ioctl_enable_cap, of which Alcove uses one capability. */
+int fake_vcpu_enable_cap(struct host *host, int vcpu, const struct kvm_enable_cap *cap)
+{
+	struct fake *fake = fake_of(host);
+	WITH_LOCK(&fake->lock);
+	struct fake_vcpu *state = find_alive(fake, vcpu);
+
+	if (!state)
+		return -EIO;
+	if (cap->flags || cap->cap != KVM_CAP_ENFORCE_PV_FEATURE_CPUID)
+		return -EINVAL;
+	state->enforces_features = cap->args[0];
+	return 0;
+}
+
+/* guest_pv_has. */
+bool fake_does_feature(struct fake *fake, unsigned int vcpu_id, unsigned int feature)
+{
+	WITH_LOCK(&fake->lock);
+
+	for (int fd = 0; fd < FAKE_FDS_MAX; fd++) {
+		const struct fake_fd *vcpu = &fake->fds[fd];
+
+		if (vcpu->kind == FAKE_VCPU && vcpu->vcpu_id == vcpu_id)
+			return !vcpu->vcpu_state->enforces_features ||
+			       (vcpu->vcpu_state->features & 1u << feature);
+	}
+	ASSERT(false);
+	return false;
+}
+
 /* kvm_vcpu_ioctl_set_cpuid2, kvm_check_cpuid. */
 int fake_vcpu_set_cpuid(struct host *host, int vcpu, const struct kvm_cpuid2 *cpuid)
 {
@@ -191,6 +222,8 @@ int fake_vcpu_set_cpuid(struct host *host, int vcpu, const struct kvm_cpuid2 *cp
 			state->has_x2apic = entry->ecx & 1u << 21;
 		if (entry->function == 0x8000001f)
 			state->has_c_bit = true;
+		if (entry->function == 0x40000001)
+			state->features = entry->eax;
 	}
 	return 0;
 }

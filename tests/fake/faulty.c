@@ -25,6 +25,7 @@ static const int errnos[VERB_COUNT][ERRNOS_MAX] = {
 	[VERB_VM_IOEVENTFD] = {EEXIST, ENOSPC, ENOMEM},
 	[VERB_VCPU_CREATE] = {EEXIST, ENOMEM, EMFILE},
 	[VERB_VCPU_RUN] = {EINTR, EFAULT, EINVAL, ENOMEM},
+	[VERB_VCPU_ENABLE_CAP] = {EINVAL},
 	[VERB_VCPU_SET_CPUID] = {EINVAL, ENOMEM},
 	[VERB_VCPU_GET_REGS] = {ENOMEM},
 	[VERB_VCPU_SET_REGS] = {ENOMEM},
@@ -237,6 +238,14 @@ static int faulty_vcpu_run(struct host *host, int vcpu)
 	return fault ? fault : host_vcpu_run(faulty->inner, vcpu);
 }
 
+static int faulty_vcpu_enable_cap(struct host *host, int vcpu, const struct kvm_enable_cap *cap)
+{
+	struct faulty *faulty = faulty_of(host);
+	int fault = faulty_next(faulty, VERB_VCPU_ENABLE_CAP);
+
+	return fault ? fault : host_vcpu_enable_cap(faulty->inner, vcpu, cap);
+}
+
 static int faulty_vcpu_set_cpuid(struct host *host, int vcpu, const struct kvm_cpuid2 *cpuid)
 {
 	struct faulty *faulty = faulty_of(host);
@@ -362,6 +371,7 @@ static const struct host_ops faulty_ops = {
 	.vcpu_create = faulty_vcpu_create,
 	.vcpu_close = faulty_vcpu_close,
 	.vcpu_run = faulty_vcpu_run,
+	.vcpu_enable_cap = faulty_vcpu_enable_cap,
 	.vcpu_set_cpuid = faulty_vcpu_set_cpuid,
 	.vcpu_get_regs = faulty_vcpu_get_regs,
 	.vcpu_set_regs = faulty_vcpu_set_regs,

@@ -210,6 +210,19 @@ static int trace_vcpu_run(struct host *host, int vcpu)
 	return ret;
 }
 
+static int trace_vcpu_enable_cap(struct host *host, int vcpu, const struct kvm_enable_cap *cap)
+{
+	struct trace *trace = trace_of(host);
+	struct trace_call call = {.verb = VERB_VCPU_ENABLE_CAP,
+				  .numbers = {trace_fd(trace, vcpu), cap->cap, cap->args[0]}};
+	int ret;
+
+	ret = host_vcpu_enable_cap(trace->inner, vcpu, cap);
+	call.result = ret;
+	trace_add(trace, &call);
+	return ret;
+}
+
 /* What a launch has to have right: the APIC ID, and of SEV what the guest is told. */
 static void note_cpuid(struct trace_call *call, const struct kvm_cpuid2 *cpuid)
 {
@@ -418,6 +431,7 @@ const struct host_ops trace_ops = {
 	.vcpu_create = trace_vcpu_create,
 	.vcpu_close = trace_vcpu_close,
 	.vcpu_run = trace_vcpu_run,
+	.vcpu_enable_cap = trace_vcpu_enable_cap,
 	.vcpu_set_cpuid = trace_vcpu_set_cpuid,
 	.vcpu_get_regs = trace_vcpu_get_regs,
 	.vcpu_set_regs = trace_vcpu_set_regs,

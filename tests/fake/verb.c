@@ -19,6 +19,7 @@ static const char *const verb_names[VERB_COUNT] = {
 	[VERB_VCPU_CREATE] = "vcpu_create",
 	[VERB_VCPU_CLOSE] = "vcpu_close",
 	[VERB_VCPU_RUN] = "vcpu_run",
+	[VERB_VCPU_ENABLE_CAP] = "vcpu_enable_cap",
 	[VERB_VCPU_SET_CPUID] = "vcpu_set_cpuid",
 	[VERB_VCPU_GET_REGS] = "vcpu_get_regs",
 	[VERB_VCPU_SET_REGS] = "vcpu_set_regs",

@@ -110,6 +110,25 @@ START_TEST(test_guest_is_not_offered_guests_of_its_own)
 }
 END_TEST
 
+START_TEST(test_what_kvm_writes_to_guest_memory_is_not_offered)
+{
+	struct kvm_cpuid2 *cpuid = leaves_new(40);
+	struct kvm_cpuid_entry2 *features = cpuid_find(cpuid, 0x40000001, 0);
+
+	features->eax = UINT32_MAX;
+	cpuid_drop_writers(cpuid, true);
+	/* 4, 10, 14: async page faults; 5: steal time; 6: end of interrupt; 9: flushes. */
+	ck_assert_uint_eq(features->eax,
+			  ~(uint32_t)(1 << 4 | 1 << 5 | 1 << 6 | 1 << 9 | 1 << 10 | 1 << 14));
+	cpuid_drop_writers(cpuid, false);
+	/* 0, 3, 24: the clock. */
+	ck_assert_uint_eq(features->eax,
+			  ~(uint32_t)(1 << 4 | 1 << 5 | 1 << 6 | 1 << 9 | 1 << 10 | 1 << 14 |
+				      1 << 0 | 1 << 3 | 1 << 24));
+	free(cpuid);
+}
+END_TEST
+
 START_TEST(test_address_width_comes_from_its_leaf)
 {
 	struct kvm_cpuid2 *cpuid = leaves_new(46);
@@ -150,6 +169,7 @@ int main(void)
 		test_one_vcpu_claims_no_hyperthreads,
 		test_apic_features_of_the_kernel_are_offered,
 		test_guest_is_not_offered_guests_of_its_own,
+		test_what_kvm_writes_to_guest_memory_is_not_offered,
 		test_address_width_comes_from_its_leaf,
 		test_failure_of_kvm_is_reported,
 	};

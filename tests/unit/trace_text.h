@@ -30,6 +30,7 @@ static const char *const trace_words[VERB_COUNT][TRACE_NUMBERS_MAX] = {
 	[VERB_VCPU_CREATE] = {"@", "id"},
 	[VERB_VCPU_CLOSE] = {"@"},
 	[VERB_VCPU_RUN] = {"@"},
+	[VERB_VCPU_ENABLE_CAP] = {"@", "*", "args"},
 	[VERB_VCPU_SET_CPUID] = {"@", "apic", "sev"},
 	[VERB_VCPU_GET_REGS] = {"@"},
 	[VERB_VCPU_SET_REGS] = {"@", "rip", "rsi", "rdx", "rflags"},
@@ -68,6 +69,7 @@ static const struct {
 	{KVM_CAP_EXIT_HYPERCALL, "EXIT_HYPERCALL"},
 	{KVM_CAP_X86_APIC_BUS_CYCLES_NS, "X86_APIC_BUS_CYCLES_NS"},
 	{KVM_CAP_MAX_VCPUS, "MAX_VCPUS"},
+	{KVM_CAP_ENFORCE_PV_FEATURE_CPUID, "ENFORCE_PV_FEATURE_CPUID"},
 	{KVM_CAP_GUEST_MEMFD_FLAGS, "GUEST_MEMFD_FLAGS"},
 	{KVM_CAP_MEMORY_ATTRIBUTES, "MEMORY_ATTRIBUTES"},
 };
