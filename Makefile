@@ -84,7 +84,7 @@ all: $O/alcove
 $O/alcove: $O/vmm/main.o $O/libalcove.a
 	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
-$O/libalcove.a: $(SRC:%.c=$O/%.o) $O/boot/stub_image.o
+$O/libalcove.a: $(SRC:%.c=$O/%.o) $O/boot/stub_image.o $O/boot/mover_code.o
 	rm -f $@ && $(AR) rcs $@ $^
 
 # The boot stub of confidential guests: freestanding, at a fixed place, made into an object that
@@ -112,6 +112,10 @@ $O/stub/stub.bin: $O/stub/stub.elf
 $O/boot/stub_image.o: boot/stub_image.S $O/stub/stub.bin
 	@mkdir -p $(@D)
 	$(CC) -I$O/stub -c -o $@ $<
+
+$O/boot/mover_code.o: boot/mover_code.S boot/mover_page.h
+	@mkdir -p $(@D)
+	$(CC) -I. -c -o $@ $<
 
 $O/libfake.a: $(FAKE_SRC:%.c=$O/%.o)
 	rm -f $@ && $(AR) rcs $@ $^

@@ -111,6 +111,22 @@ int boot_load(struct guest_memory *memory, const struct boot_machine *machine,
 	      struct boot_entry *ret_entry, struct err *err);
 
 /**
+ * Let a guest of type sw whose pages have two sides with memory of their own (BACKING_PAIRED)
+ * start with all of its memory private, though what was written to the shared side is gone
+ * then: copies of it go to a part of RAM that is shared, with code in which the guest starts.
+ * That copies them to their places, makes the part private, too, and enters the kernel.
+ *
+ * @launch: sorted pieces, all in RAM below 4 GiB, whose contents are in @memory; becomes one
+ * piece: what must be shared when the guest starts. All other memory is to be private then.
+ * @entry: becomes that of the code.
+ * Returns 0; -EOPNOTSUPP (@entry is no kernel's); -ENOSPC (no room for the copies); -E2BIG (too
+ * many pieces); -ENOMEM; -errno of guest_read and guest_write, with @err set. Guest memory is
+ * partly written on error, @launch and @entry are as they were.
+ */
+int boot_move(struct guest_memory *memory, const struct layout *layout, struct launch *launch,
+	      struct boot_entry *entry, struct err *err);
+
+/**
  * The registers of a processor at the start.
  *
  * @is_first: the boot processor; the others are as after a reset unless @entry says otherwise.

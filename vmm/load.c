@@ -159,6 +159,5 @@ int load_guest(const struct config *config, const struct load_host *host,
 		return load_igvm(config, host, layout, memory, launch, ret_entry, err);
 	if (config->firmware)
 		return load_firmware(config, host, layout, memory, launch, ret_entry, err);
-	return boot_load(memory, &machine, &source,
-			 machine.guard == BOOT_GUARD_NONE ? NULL : launch, ret_entry, err);
+	return boot_load(memory, &machine, &source, launch, ret_entry, err);
 }

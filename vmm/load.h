@@ -60,8 +60,8 @@ int load_get_items(const struct config *config, const struct load_host *host,
 /**
  * Write to @memory what the guest starts with.
  *
- * @launch: gets what has to be launched; empty for types that launch nothing. Release with
- * launch_fini, also on error.
+ * @launch: gets what has to be launched, or of a kernel for types that launch nothing, what was
+ * written. Release with launch_fini, also on error.
  * Returns as boot_load.
  */
 int load_guest(const struct config *config, const struct load_host *host,

@@ -43,13 +43,28 @@ static int hide_range(void *opaque, struct range gpa)
 	return machine_hide(hider->machine, gpa, hider->err);
 }
 
-/* All of @gpa that is not to be launched. */
+/* All of @gpa that is no piece. */
 static int hide_rest(struct machine *machine, struct range gpa, struct err *err)
 {
 	struct hider hider = {.machine = machine, .err = err};
 	int ret = launch_visit_rest(&machine->launch, gpa, hide_range, &hider);
 
 	return ret == -ENOMEM ? err_set(err, ret, "launch: out of memory; free some") : ret;
+}
+
+/*
+ * In place, contents stay when a page turns private. A page of two backings is empty then, so
+ * what a type without a launch of its own starts with has to be put there by the guest.
+ */
+static int keep_contents(struct machine *machine, struct err *err)
+{
+	if (machine->type->is_opaque || !machine->config->starts_private)
+		return 0;
+	if (machine->backing == BACKING_PAIRED)
+		return boot_move(machine->memory, &machine->layout, &machine->launch,
+				 &machine->entry, err);
+	launch_fini(&machine->launch);
+	return 0;
 }
 
 int machine_start_load(struct machine *machine, struct err *err)
@@ -59,6 +74,8 @@ int machine_start_load(struct machine *machine, struct err *err)
 	int ret = load_guest(machine->config, &machine->load_host, &machine->layout,
 			     machine->memory, &machine->launch, &machine->entry, err);
 
+	if (!ret)
+		ret = keep_contents(machine, err);
 	for (unsigned int i = 0; i < n_ranges && !ret && machine_starts_private(machine); i++)
 		ret = hide_rest(machine, ranges[i], err);
 	return ret;

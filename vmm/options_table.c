@@ -131,8 +131,8 @@ static const struct option vm_options[] = {
 		.key = "private",
 		.kind = OPTION_BOOL,
 		.fallback = "off",
-		.help = "All memory is private when the guest starts; that of snp and tdx "
-			"always is",
+		.help = "All memory is private when the guest starts, which its kernel must "
+			"know; that of snp and tdx always is. With sw: for tests",
 		.offset = BOOL(starts_private),
 	},
 	{
