@@ -426,7 +426,7 @@ static void engine(struct subject *subject, const char *name)
 	host_close(host, vm);
 }
 
-/* What KVM takes of debug registers and of XSAVE's format, also on processors without XSAVE. */
+/* What KVM takes of features, debug registers and XSAVE's format, also without XSAVE. */
 static void registers(struct subject *subject, const char *name)
 {
 	static const struct kvm_debugregs debugregs[] = {{.flags = 1},
@@ -435,6 +435,7 @@ static void registers(struct subject *subject, const char *name)
 							 {.dr6 = 0}};
 	/* XSTATE_BV, MXCSR */
 	static const uint32_t states[][2] = {{2, 0x10000}, {1, 0x10000}, {3, 0}, {3, 0x1f80}};
+	struct kvm_enable_cap enforce = {.cap = KVM_CAP_ENFORCE_PV_FEATURE_CPUID};
 	struct host *host = subject->host;
 	int vm = host_vm_create(host, KVM_X86_DEFAULT_VM);
 	struct kvm_run *run;
@@ -451,6 +452,9 @@ static void registers(struct subject *subject, const char *name)
 		xsave.region[24 / 4] = states[i][1];
 		say(name, "xsave", host_vcpu_set_xsave(host, vcpu, &xsave));
 	}
+	say(name, "features", host_vcpu_enable_cap(host, vcpu, &enforce));
+	enforce.flags = 1;
+	say(name, "features and a flag", host_vcpu_enable_cap(host, vcpu, &enforce));
 	host_vcpu_close(host, vcpu, run);
 	host_close(host, vm);
 }
