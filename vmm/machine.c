@@ -40,6 +40,13 @@ void machine_end(struct machine *machine, enum end_kind kind, unsigned int code,
 	pthread_cond_signal(&machine->woken);
 }
 
+bool machine_has_ended(struct machine *machine)
+{
+	WITH_LOCK(&machine->lock);
+
+	return machine->end.kind != END_NOT_YET;
+}
+
 /* What all lives of a VM share. */
 struct lives {
 	struct host *host;
@@ -167,7 +174,8 @@ static struct end machine_live(const struct lives *lives)
 	}
 	machine_init(machine, lives);
 	ret = machine_start_parts(machine, &err);
-	if (ret)
+	/* Whoever ended it meanwhile has the better reason. */
+	if (ret && !machine_has_ended(machine))
 		memcpy(end.reason, err.text, sizeof(end.reason));
 	else
 		end = machine_wait(machine,

@@ -12,8 +12,8 @@
 #include "vmm/machine_parts.h"
 #include "vmm/type.h"
 
-/* What is copied at a time. */
-#define BUFFER_BYTES (2 * MIB)
+/* What is copied and launched at a time. */
+#define PART_BYTES (2 * MIB)
 
 static bool has_contents(enum launch_kind kind)
 {
@@ -56,7 +56,7 @@ void machine_log_digest(struct machine *machine, const char *name,
 
 int machine_launch_pieces(struct machine *machine, launch_part_fn *fn, struct err *err)
 {
-	_cleanup_free_ void *buffer = aligned_alloc(GRANULE_BYTES, BUFFER_BYTES);
+	_cleanup_free_ void *buffer = aligned_alloc(GRANULE_BYTES, PART_BYTES);
 	const struct launch *launch = &machine->launch;
 	sigset_t all, old;
 	int ret = 0;
@@ -74,9 +74,13 @@ int machine_launch_pieces(struct machine *machine, launch_part_fn *fn, struct er
 		while (!range_is_empty(left) && !ret) {
 			struct launch_part part = {.gpa = left, .kind = launch->pieces[i].kind};
 
-			if (needs_source(machine, part.kind) && range_size(left) > BUFFER_BYTES)
-				part.gpa.end = left.start + BUFFER_BYTES;
-			ret = part_launch(machine, &part, buffer, fn, err);
+			if (range_size(left) > PART_BYTES)
+				part.gpa.end = left.start + PART_BYTES;
+			/* The secure processor takes minutes for a large initrd. */
+			if (machine_has_ended(machine))
+				ret = err_set(err, -ECANCELED, "launch: given up");
+			else
+				ret = part_launch(machine, &part, buffer, fn, err);
 			left.start = part.gpa.end;
 		}
 	}

@@ -30,8 +30,9 @@ typedef int launch_part_fn(struct machine *machine, const struct launch_part *pa
  * take the way through a buffer, because the shared half goes when they turn private. The page
  * of CPUID leaves always has a source: the firmware corrects it there.
  *
- * All signals are blocked meanwhile, since they would make the kernel give up halfway.
- * Returns 0, or -errno with @err set: the VM is of no more use.
+ * All signals but the sandbox's are blocked meanwhile, since they would make the kernel give up
+ * halfway. It looks every now and then whether the machine is to end.
+ * Returns 0; -ECANCELED (it is); or -errno; with @err set: the VM is of no more use.
  */
 int machine_launch_pieces(struct machine *machine, launch_part_fn *fn, struct err *err);
 

@@ -130,6 +130,9 @@ struct machine {
 void machine_end(struct machine *machine, enum end_kind kind, unsigned int code,
 		 const char *reason);
 
+/* Is there an end by now? Any thread; for what takes long before there is a guest. */
+bool machine_has_ended(struct machine *machine);
+
 /* Any thread. @job is not under way. */
 void machine_submit(struct machine *machine, struct machine_job *job);
 

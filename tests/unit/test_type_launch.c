@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Whole machines of types snp and tdx on the fake kernel, from their parts to their end. */
 #include <linux/psp-sev.h>
+#include <signal.h>
 
 #include "tests/unit/cc_machine.h"
 #include "tests/unit/unit.h"
+#include "vmm/host_cc.h"
 
 /* Types and backings. */
 static const struct {
@@ -143,6 +145,53 @@ START_TEST(test_hosts_without_what_it_takes_are_refused)
 }
 END_TEST
 
+/* A secure processor that takes its time: somebody loses patience at the first page. */
+struct slow {
+	const struct host_cc_ops *ops;
+	unsigned int n_calls;
+};
+
+static struct slow slow;
+
+static int slow_launch_update(struct host *host, int vm, int sev,
+			      struct kvm_sev_snp_launch_update *update, uint32_t *ret_firmware)
+{
+	sigset_t pending;
+
+	if (slow.n_calls++)
+		return slow.ops->snp_launch_update(host, vm, sev, update, ret_firmware);
+	kill(getpid(), SIGTERM);
+	/* Until the loop has it; what it does then takes no time. */
+	do {
+		usleep(1000);
+		sigpending(&pending);
+	} while (sigismember(&pending, SIGTERM));
+	usleep(100 * 1000);
+	return slow.ops->snp_launch_update(host, vm, sev, update, ret_firmware);
+}
+
+START_TEST(test_a_launch_can_be_given_up)
+{
+	static struct host_ops ops;
+	static struct host_cc_ops cc;
+	struct fixture fixture;
+	struct host *host;
+
+	fixture_init(&fixture, GUEST_TYPE_SNP, _i);
+	host = fake_host(fixture.fake);
+	ops = *host->ops;
+	cc = *ops.cc;
+	slow.ops = ops.cc;
+	cc.snp_launch_update = slow_launch_update;
+	ops.cc = &cc;
+	host->ops = &ops;
+	ck_assert_int_eq(fixture_run(&fixture), EXIT_STATUS_STOPPED);
+	ck_assert_uint_eq(slow.n_calls, 1);
+	ck_assert_uint_eq(fixture.n_runs, 0);
+	fixture_fini(&fixture);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("type_launch");
@@ -155,6 +204,7 @@ int main(void)
 	tcase_add_loop_test(tcase, test_moments_of_weakness_are_waited_out, 0,
 			    ARRAY_SIZE(ways));
 	tcase_add_loop_test(tcase, test_firmware_that_refuses_ends_the_launch, 0, 2);
+	tcase_add_loop_test(tcase, test_a_launch_can_be_given_up, 0, 2);
 	tcase_add_test(tcase, test_hosts_without_what_it_takes_are_refused);
 	suite_add_tcase(suite, tcase);
 	return unit_run(suite);
