@@ -27,10 +27,17 @@ static const struct {
 	{.function = 0x80000021, .eax = 1u << 9, .ecx = (uint32_t)ALL}, /* NO_SMM_CTL */
 };
 
+/* Of processors and hypervisors that it knows. */
+static bool is_known(uint32_t function)
+{
+	return function >> 16 == 0 || function >> 16 == 0x4000 || function >> 16 == 0x8000;
+}
+
 /* Leaves that it does not take at all. */
 static bool is_left_out(const struct kvm_cpuid_entry2 *leaf)
 {
-	return leaf->function == 0x80000026 || !(leaf->eax | leaf->ebx | leaf->ecx | leaf->edx);
+	return !is_known(leaf->function) || leaf->function == 0x80000026 ||
+	       !(leaf->eax | leaf->ebx | leaf->ecx | leaf->edx);
 }
 
 static struct snp_cpuid_entry entry_of(const struct kvm_cpuid_entry2 *leaf)

@@ -84,6 +84,22 @@ START_TEST(test_moments_of_weakness_are_waited_out)
 }
 END_TEST
 
+/* Five corrections are taken, not more: firmware that is never content ends the launch. */
+START_TEST(test_firmware_corrects_cpuid_so_often_and_no_more)
+{
+	struct fixture fixture;
+
+	fixture_init(&fixture, GUEST_TYPE_SNP, _i);
+	fake_traits(fixture.fake)->snp.n_cpuid_rejections = 5;
+	ck_assert_int_eq(fixture_run(&fixture), GUEST_STATUS);
+	fixture.n_runs = 0;
+	fake_traits(fixture.fake)->snp.n_cpuid_rejections = 6;
+	ck_assert_int_eq(fixture_run(&fixture), EXIT_STATUS_SETUP);
+	ck_assert_uint_eq(fixture.n_runs, 0);
+	fixture_fini(&fixture);
+}
+END_TEST
+
 /* And what does not pass ends it, with nothing left behind (the fake looks). */
 START_TEST(test_firmware_that_refuses_ends_the_launch)
 {
@@ -203,6 +219,7 @@ int main(void)
 	tcase_add_loop_test(tcase, test_td_is_what_the_configuration_says, 0, 2);
 	tcase_add_loop_test(tcase, test_moments_of_weakness_are_waited_out, 0,
 			    ARRAY_SIZE(ways));
+	tcase_add_loop_test(tcase, test_firmware_corrects_cpuid_so_often_and_no_more, 0, 2);
 	tcase_add_loop_test(tcase, test_firmware_that_refuses_ends_the_launch, 0, 2);
 	tcase_add_loop_test(tcase, test_a_launch_can_be_given_up, 0, 2);
 	tcase_add_test(tcase, test_hosts_without_what_it_takes_are_refused);
