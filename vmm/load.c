@@ -43,6 +43,7 @@ static enum boot_guard config_get_protection(const struct config *config)
 
 static void terms_adopt(struct load_terms *terms, const struct firmware_terms *file)
 {
+	terms->firmware_bytes = file->memory_bytes;
 	if (file->has_policy)
 		terms->policy = file->policy;
 	terms->vmsa_features = file->vmsa_features;
@@ -65,6 +66,10 @@ int load_get_terms(const struct config *config, struct load_terms *ret_terms, st
 					    err);
 		if (!ret)
 			terms_adopt(&terms, &file);
+	} else if (config->firmware) {
+		ret = firmware_get_size(config->firmware, &terms.firmware_bytes, err);
+	} else if (config_get_guard(config) != BOOT_GUARD_NONE) {
+		terms.firmware_bytes = BOOT_STUB_BYTES;
 	}
 	if (!ret && config->snp_id_block) {
 		ret = snp_id_read(&terms.id, config->snp_id_block, config->snp_id_auth, err);
@@ -76,35 +81,13 @@ int load_get_terms(const struct config *config, struct load_terms *ret_terms, st
 	return ret;
 }
 
-static int firmware_bytes_get(const struct config *config, uint64_t *ret_bytes, struct err *err)
-{
-	struct firmware_terms terms;
-	int ret;
-
-	*ret_bytes = 0;
-	if (config->firmware)
-		return firmware_get_size(config->firmware, ret_bytes, err);
-	if (!config->igvm) {
-		if (config_get_guard(config) != BOOT_GUARD_NONE)
-			*ret_bytes = BOOT_STUB_BYTES;
-		return 0;
-	}
-	ret = firmware_inspect_igvm(config->igvm, config_get_protection(config), &terms, err);
-	if (!ret)
-		*ret_bytes = terms.memory_bytes;
-	return ret;
-}
-
 int load_get_layout(const struct config *config, const struct load_host *host,
-		    struct layout *ret_layout, struct err *err)
+		    const struct load_terms *terms, struct layout *ret_layout, struct err *err)
 {
-	uint64_t firmware_bytes;
 	int ret = layout_init(ret_layout, config->memory_bytes, host->gpa_bits, err);
 
-	if (!ret)
-		ret = firmware_bytes_get(config, &firmware_bytes, err);
-	if (!ret && firmware_bytes)
-		layout_add_firmware(ret_layout, firmware_bytes);
+	if (!ret && terms->firmware_bytes)
+		layout_add_firmware(ret_layout, terms->firmware_bytes);
 	return ret;
 }
 

@@ -23,12 +23,13 @@ struct load_host {
 
 /* On which terms the guest is launched: of the configuration, or of the file it starts from. */
 struct load_terms {
-	uint64_t policy;	/* SNP */
-	uint64_t vmsa_features; /* SNP: as for KVM_SEV_INIT2 */
-	uint64_t td_attributes; /* TDX: beyond those it always has */
-	unsigned int gpa_bits;	/* TDX: 48 or 52; 0: either */
-	bool has_id;		/* SNP: there is an ID block, */
-	bool has_author;	/* and somebody signed its key */
+	uint64_t firmware_bytes; /* memory that ends at 4 GiB; may be 0 */
+	uint64_t policy;	 /* SNP */
+	uint64_t vmsa_features;	 /* SNP: as for KVM_SEV_INIT2 */
+	uint64_t td_attributes;	 /* TDX: beyond those it always has */
+	unsigned int gpa_bits;	 /* TDX: 48 or 52; 0: either */
+	bool has_id;		 /* SNP: there is an ID block, */
+	bool has_author;	 /* and somebody signed its key */
 	struct snp_id id;
 };
 
@@ -36,17 +37,13 @@ struct load_terms {
  * Find the terms. What the configuration says counts more than what an IGVM file says, but for
  * the policy, which the file was measured for.
  *
- * Returns 0; as firmware_inspect_igvm and snp_id_read.
+ * Returns 0; as firmware_inspect_igvm, firmware_get_size and snp_id_read.
  */
 int load_get_terms(const struct config *config, struct load_terms *ret_terms, struct err *err);
 
-/**
- * The address space of the guest, with room for its firmware.
- *
- * Returns 0; as layout_init; or -errno of reading the firmware file, with @err set.
- */
+/* The address space of the guest, with room for its firmware. Returns as layout_init. */
 int load_get_layout(const struct config *config, const struct load_host *host,
-		    struct layout *ret_layout, struct err *err);
+		    const struct load_terms *terms, struct layout *ret_layout, struct err *err);
 
 /**
  * What firmware reads from fw_cfg.

@@ -177,9 +177,9 @@ static void type_stop(struct machine *machine)
 
 static int memory_start(struct machine *machine, struct err *err)
 {
-	int ret;
+	int ret = load_get_layout(machine->config, &machine->load_host, &machine->terms,
+				  &machine->layout, err);
 
-	ret = load_get_layout(machine->config, &machine->load_host, &machine->layout, err);
 	if (!ret)
 		ret = backing_choose(machine, &machine->backing, err);
 	if (!ret)

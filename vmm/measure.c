@@ -137,21 +137,21 @@ static struct load_host get_host(const struct config *config,
 
 /* With a new ID block to be signed, that of the configuration need not be there yet. */
 static int get_terms(const struct config *config, const struct measure_request *request,
-		     struct measurement *measurement, struct err *err)
+		     struct load_terms *ret_terms, struct measurement *measurement,
+		     struct err *err)
 {
 	struct config wanted = *config;
-	struct load_terms terms;
 	int ret;
 
 	if (request->id_key)
 		wanted.snp_id_block = wanted.snp_id_auth = NULL;
-	ret = load_get_terms(&wanted, &terms, err);
+	ret = load_get_terms(&wanted, ret_terms, err);
 	if (ret)
 		return ret;
-	measurement->features = terms.vmsa_features | request->features;
-	measurement->policy = terms.policy;
-	measurement->has_block = terms.has_id && !request->id_key;
-	memcpy(measurement->block, terms.id.block, sizeof(measurement->block));
+	measurement->features = ret_terms->vmsa_features | request->features;
+	measurement->policy = ret_terms->policy;
+	measurement->has_block = ret_terms->has_id && !request->id_key;
+	memcpy(measurement->block, ret_terms->id.block, sizeof(measurement->block));
 	return 0;
 }
 
@@ -183,6 +183,7 @@ int measure(const struct config *config, const struct measure_request *request,
 	    struct measurement *ret_measurement, struct err *err)
 {
 	struct guest guest = {.config = config, .request = request};
+	struct load_terms terms;
 	struct layout layout;
 	struct host host;
 	int ret;
@@ -194,11 +195,11 @@ int measure(const struct config *config, const struct measure_request *request,
 			"type '%s': nothing of such a guest is measured; give --type=snp "
 			"or --type=tdx",
 			guest_type_find(config->type)->name);
-	ret = get_terms(config, request, ret_measurement, err);
+	ret = get_terms(config, request, &terms, ret_measurement, err);
 	if (ret)
 		return ret;
 	guest.host = get_host(config, request);
-	ret = load_get_layout(config, &guest.host, &layout, err);
+	ret = load_get_layout(config, &guest.host, &terms, &layout, err);
 	if (ret)
 		return ret;
 	host_offline_init(&host);
