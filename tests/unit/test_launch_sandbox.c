@@ -47,6 +47,38 @@ START_TEST(test_launch_stays_within_the_rules)
 }
 END_TEST
 
+/* Resets itself by the keyboard controller, once. */
+static int guest_reset(void *guest, unsigned int vcpu_id, struct kvm_run *run)
+{
+	struct fixture *fixture = guest;
+
+	if (vcpu_id != 0 || fixture->n_runs)
+		return vcpu_id ? guest_wait(run) : guest_leave(run);
+	fixture->n_runs++;
+	guest_leave(run);
+	run->io.port = PLATFORM_KBD_RESET_PORT;
+	((uint8_t *)run)[run->io.data_offset] = 0xfe;
+	return 0;
+}
+
+START_TEST(test_another_life_stays_within_the_rules)
+{
+	struct cc_boot_files files;
+	struct fixture fixture;
+
+	fixture_init(&fixture, launches[_i].type, false);
+	cc_boot_init(&files, &fixture, launches[_i].boot);
+	fixture.config.sandbox = SANDBOX_ON;
+	fixture.config.on_reboot = REBOOT_RESTART;
+	fake_set_guest(fixture.fake, guest_reset, &fixture);
+	ck_assert_int_eq(run_in_child(&fixture), GUEST_STATUS);
+	fixture.config.on_reboot = REBOOT_EXIT;
+	ck_assert_int_eq(run_in_child(&fixture), EXIT_STATUS_RESET);
+	cc_boot_fini(&files);
+	fixture_fini(&fixture);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("launch_sandbox");
@@ -54,6 +86,8 @@ int main(void)
 
 	tcase_set_timeout(tcase, 60);
 	tcase_add_loop_test(tcase, test_launch_stays_within_the_rules, 0, ARRAY_SIZE(launches));
+	tcase_add_loop_test(tcase, test_another_life_stays_within_the_rules, 0,
+			    ARRAY_SIZE(launches));
 	suite_add_tcase(suite, tcase);
 	return unit_run(suite);
 }
