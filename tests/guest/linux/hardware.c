@@ -114,7 +114,7 @@ int hw_rng(const char *argument, struct say *say)
 	if (fd < 0)
 		return -errno;
 	sigaction(SIGALRM, &(struct sigaction){.sa_handler = wake}, NULL);
-	alarm(15);
+	alarm(10);
 	while (got < sizeof(bytes)) {
 		ssize_t done = read(fd, bytes + got, sizeof(bytes) - got);
 
