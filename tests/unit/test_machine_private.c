@@ -170,6 +170,7 @@ struct fixture {
 	struct config config;
 	int kernel_fd;
 	char kernel_path[64];
+	char command_line[32];
 };
 
 static void fixture_init(struct fixture *fixture, bool in_place)
@@ -178,12 +179,13 @@ static void fixture_init(struct fixture *fixture, bool in_place)
 
 	*fixture = (struct fixture){
 		.fake = fake_new(),
+		.command_line = "all of it is private",
 		.config = {.type = GUEST_TYPE_SW,
 			   .starts_private = true,
 			   .n_vcpus = N_VCPUS,
 			   .memory_bytes = RAM_BYTES,
 			   .console = CONSOLE_NONE,
-			   .cmdline = (char[]){"all of it is private"},
+			   .cmdline = fixture->command_line,
 			   .sandbox = SANDBOX_OFF},
 	};
 	elf_make(&image);
