@@ -85,7 +85,7 @@ int snp_cpuid_page_compare(const struct snp_cpuid_page *ours,
 {
 	for (; *next < ours->n_entries; ++*next) {
 		if (memcmp(&ours->entries[*next], &theirs->entries[*next],
-			   sizeof(ours->entries[0])))
+			   sizeof(ours->entries[0])) != 0)
 			return (int)(*next)++;
 	}
 	return -1;

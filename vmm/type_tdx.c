@@ -126,8 +126,10 @@ static int vm_init(struct machine *machine, const struct kvm_tdx_capabilities *c
 static int attributes_check(struct machine *machine,
 			    const struct kvm_tdx_capabilities *capabilities, struct err *err)
 {
-	uint64_t lacking = machine->terms.td_attributes & ~capabilities->supported_attrs;
+	uint64_t lacking;
 
+	ASSERT(capabilities);
+	lacking = machine->terms.td_attributes & ~capabilities->supported_attrs;
 	if (!(capabilities->supported_attrs & ATTRIBUTE_SEPT_VE_DISABLE))
 		return err_set(err, -EOPNOTSUPP,
 			       "tdx: the TDX module has no SEPT_VE_DISABLE, which Linux guests "

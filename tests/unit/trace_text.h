@@ -192,7 +192,8 @@ static inline char *golden_read(const char *path, const char *name)
 		for (size_t n = strlen(line); n && line[n - 1] == ' '; n--)
 			line[n - 1] = '\0';
 		if (colon && strchr(line, ':') == colon) {
-			if ((size_t)(colon - line) != n_name || strncmp(line, name, n_name))
+			if ((size_t)(colon - line) != n_name ||
+			    strncmp(line, name, n_name) != 0)
 				continue;
 			call = colon + 1 + strspn(colon + 1, " ");
 		}
@@ -214,7 +215,7 @@ static inline void golden_expect(const char *path, const char *name, const char 
 	while (*want && *have) {
 		size_t n_want = strcspn(want, "\n"), n_have = strcspn(have, "\n");
 
-		if (n_want != n_have || strncmp(want, have, n_want))
+		if (n_want != n_have || strncmp(want, have, n_want) != 0)
 			break;
 		want += n_want + 1;
 		have += n_have + 1;
