@@ -147,6 +147,9 @@ static bool sweep_errno(unsigned int index, unsigned int nth, unsigned int which
 		ck_assert_msg(!outcome.has_run || is_patient(outcome.verb), "%s goes on",
 			      outcome.verb);
 		*n_refused += !outcome.has_run;
+		/* Words change nothing about how long something is tried. */
+		if (i)
+			continue;
 		fault.for_ever = true;
 		outcome = start_with(index, 2, fault);
 		ck_assert_msg(!outcome.has_run, "%s goes on for ever", outcome.verb);
@@ -177,7 +180,7 @@ START_TEST(test_launch_survives_every_failure)
 			which++;
 	}
 	ck_assert_uint_gt(nth, 25);
-	ck_assert_uint_gt(n_refused, 4 * nth);
+	ck_assert_uint_gt(n_refused, 3 * nth);
 }
 END_TEST
 
