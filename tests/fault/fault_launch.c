@@ -9,6 +9,7 @@
 
 #include "tests/unit/captured.h"
 #include "tests/unit/cc_boots.h"
+#include "tests/unit/certs_rig.h"
 
 enum {
 	ERRNOS_MAX = 6,
@@ -60,6 +61,19 @@ static void check_words(const char *text, const char *where)
 	ck_assert_msg(n_errors == 1, "%s: %u errors: %s", where, n_errors, text);
 }
 
+/* SNP guests have certificates, too. Returns the descriptor of their file, or -1. */
+static int certs_init(struct fixture *fixture, char path[64])
+{
+	uint8_t table[4096];
+	int fd;
+
+	if (fixture->config.type != GUEST_TYPE_SNP)
+		return -1;
+	image_write(table, certs_make(table, 2, 1000, 0x33), &fd, path);
+	fixture->config.snp_certs = path;
+	return fd;
+}
+
 /* How a launch ended. */
 struct outcome {
 	bool has_run;
@@ -71,14 +85,17 @@ struct outcome {
 static struct outcome launch_with(unsigned int index, unsigned int n_vcpus, struct fault fault)
 {
 	struct outcome outcome;
+	char certs_path[64];
 	struct cc_boot_files files;
 	struct captured captured;
 	struct fixture fixture;
 	const char *verb;
+	int certs_fd;
 	char where[160];
 
 	fixture_init(&fixture, launches[index].type, launches[index].in_place);
 	fixture.config.n_vcpus = n_vcpus;
+	certs_fd = certs_init(&fixture, certs_path);
 	cc_boot_init(&files, &fixture, launches[index].boot);
 	faulty_arm(fixture.faulty, fault);
 	captured_begin(&captured);
@@ -92,6 +109,8 @@ static struct outcome launch_with(unsigned int index, unsigned int n_vcpus, stru
 		 fault.status);
 	if (outcome.status != GUEST_STATUS)
 		check_words(captured.text, where);
+	if (certs_fd >= 0)
+		close(certs_fd);
 	cc_boot_fini(&files);
 	/* Aborts on whatever is left behind. */
 	fixture_fini(&fixture);

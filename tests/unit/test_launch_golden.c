@@ -9,6 +9,7 @@
 #include "boot/file.h"
 #include "tests/fake/trace.h"
 #include "tests/unit/cc_boots.h"
+#include "tests/unit/certs_rig.h"
 #include "tests/unit/trace_text.h"
 #include "vmm/cleanup.h"
 
@@ -112,6 +113,38 @@ START_TEST(test_launch_of_firmware_of_others_is_as_written)
 }
 END_TEST
 
+/* KVM takes it after KVM_SEV_INIT2 and before there is a vCPU (snp_enable_certs). */
+START_TEST(test_certificates_are_asked_for_before_processors)
+{
+	static const char *const calls[] = {"snp_init vm0", "snp_enable_certs vm0\n",
+					    "snp_launch_start vm0", "vcpu_create vm0"};
+	uint8_t table[4096];
+	size_t n_bytes = certs_make(table, 2, 1000, 0x33);
+	struct fixture fixture;
+	struct trace *trace;
+	char path[64];
+	char *text;
+	const char *at;
+	int fd;
+
+	fixture_init(&fixture, GUEST_TYPE_SNP, _i);
+	image_write(table, n_bytes, &fd, path);
+	fixture.config.snp_certs = path;
+	trace = trace_new(fake_host(fixture.fake));
+	ck_assert_int_eq(machine_run(trace_host(trace), &fixture.config), GUEST_STATUS);
+	text = trace_write(trace);
+	at = text;
+	for (size_t i = 0; i < ARRAY_SIZE(calls); i++) {
+		at = strstr(at, calls[i]);
+		ck_assert_msg(at, "%s: %s", calls[i], text);
+	}
+	free(text);
+	trace_free(trace);
+	close(fd);
+	fixture_fini(&fixture);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("launch_golden");
@@ -122,6 +155,7 @@ int main(void)
 			    ARRAY_SIZE(sequences));
 	tcase_add_loop_test(tcase, test_launch_from_a_buffer_is_as_written, 0,
 			    ARRAY_SIZE(sequences));
+	tcase_add_loop_test(tcase, test_certificates_are_asked_for_before_processors, 0, 2);
 	for (int i = 0; i < (int)ARRAY_SIZE(images); i++) {
 		const char *excuse = image_find_excuse(i);
 
