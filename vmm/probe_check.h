@@ -39,8 +39,8 @@ void probe_say_err(struct probe *probe, enum probe_verdict verdict, const char *
  */
 int probe_read(const char *path, char *buffer, size_t size_bytes);
 
-/* Can it be opened for reading (and writing)? Returns 0 or -errno. */
-int probe_open(const char *path, bool writes);
+/* Can it be opened for reading and writing? Returns 0 or -errno. */
+int probe_open(const char *path);
 
 /**
  * "/sys/" or another root of the question's paths, then the rest.

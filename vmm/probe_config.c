@@ -10,11 +10,19 @@
 #include <unistd.h>
 
 #include "boot/boot.h"
+#include "boot/file.h"
 #include "boot/firmware.h"
+#include "devices/devices.h"
+#include "devices/virtio_blk_file.h"
+#include "vmm/certs.h"
 #include "vmm/cleanup.h"
 #include "vmm/host.h"
+#include "vmm/host_cc.h"
+#include "vmm/load.h"
 #include "vmm/probe_check.h"
 #include "vmm/range.h"
+#include "vmm/snp_file.h"
+#include "vmm/snp_terms.h"
 #include "vmm/type.h"
 #include "vmm/value.h"
 
@@ -24,6 +32,7 @@ enum {
 	MEMINFO_BYTES = 4096,
 	MEMORY_SPARE_PERCENT = 1, /* Alcove and the kernel's tables for the guest */
 	PROTOCOL_MINOR_MASK = 0xff,
+	SNP_POLICY_SMT = 1 << 16,
 };
 
 /* --- Memory --- */
@@ -138,24 +147,25 @@ static void look_kernel(struct probe *probe, int argument)
 		probe_say(probe, PROBE_OK, looked_at, NULL, "ELF with a PVH entry");
 }
 
-static void look_file(struct probe *probe, const char *what, const char *path, bool writes)
+/* A file was opened as a machine opens it: what came of it. @looked_at: as @err begins. */
+static void say_opened(struct probe *probe, const char *looked_at, int ret,
+		       const struct err *err)
+{
+	if (ret)
+		probe_say_err(probe, PROBE_FAIL, looked_at, "mend its path", err);
+	else
+		probe_say(probe, PROBE_OK, looked_at, NULL, "can be used");
+}
+
+/* Of types that ask nothing more of it. */
+static void look_plain_firmware(struct probe *probe, const char *path)
 {
 	char looked_at[PROBE_TEXT_BYTES];
-	int ret;
+	uint64_t size_bytes;
+	struct err err = {0};
 
-	if (!path)
-		return;
-	snprintf(looked_at, sizeof(looked_at), "%s '%s'", what, path);
-	ret = probe_open(path, writes);
-	if (!ret)
-		probe_say(probe, PROBE_OK, looked_at, NULL,
-			  writes ? "can be read and written" : "can be read");
-	else
-		probe_say(probe, PROBE_FAIL, looked_at,
-			  ret == -EACCES || ret == -EROFS
-				  ? "let this user have it, or a disk be readonly=on"
-				  : "mend its path",
-			  "%s", err_describe(ret));
+	snprintf(looked_at, sizeof(looked_at), "firmware '%s'", path);
+	say_opened(probe, looked_at, firmware_get_size(path, &size_bytes, &err), &err);
 }
 
 /* Has it what a launch of this type needs? */
@@ -177,8 +187,10 @@ static void look_firmware(struct probe *probe, int argument)
 	struct err err = {0};
 
 	(void)argument;
-	if (!config->firmware || !kinds[config->type].found) {
-		look_file(probe, "firmware", config->firmware, false);
+	if (!config->firmware)
+		return;
+	if (!kinds[config->type].found) {
+		look_plain_firmware(probe, config->firmware);
 		return;
 	}
 	snprintf(looked_at, sizeof(looked_at), "firmware '%s'", config->firmware);
@@ -209,17 +221,123 @@ static void look_igvm(struct probe *probe, int argument)
 			  type->name);
 }
 
+static void look_initrd(struct probe *probe, const char *path)
+{
+	_cleanup_image_file_ struct image_file file = {0};
+	char looked_at[PROBE_TEXT_BYTES];
+	struct err err = {0};
+
+	snprintf(looked_at, sizeof(looked_at), "initrd '%s'", path);
+	say_opened(probe, looked_at, image_file_open(&file, "initrd", path, &err), &err);
+}
+
+static void look_certs(struct probe *probe, const char *path)
+{
+	char looked_at[PROBE_TEXT_BYTES];
+	struct certs *certs = NULL;
+	struct err err = {0};
+
+	snprintf(looked_at, sizeof(looked_at), "certificates '%s'", path);
+	say_opened(probe, looked_at, certs_open(path, NULL, &certs, &err), &err);
+	certs_close(certs);
+}
+
+static void look_id(struct probe *probe, const struct config *config)
+{
+	char looked_at[PROBE_TEXT_BYTES];
+	struct err err = {0};
+	struct snp_id id;
+
+	snprintf(looked_at, sizeof(looked_at), "ID block '%s'", config->snp_id_block);
+	say_opened(probe, looked_at,
+		   snp_id_read(&id, config->snp_id_block, config->snp_id_auth, &err), &err);
+}
+
+/* Locks it for the moment, so one that a machine has is seen to be in use. */
+static void look_disk(struct probe *probe, const struct disk_config *disk)
+{
+	const struct virtio_blk_config wanted = {
+		.path = disk->path,
+		.readonly = disk->readonly,
+		.direct = disk->direct,
+	};
+	char looked_at[PROBE_TEXT_BYTES];
+	struct err err = {0};
+	struct blk_file file;
+	int ret = blk_file_open(&file, &wanted, &err);
+
+	snprintf(looked_at, sizeof(looked_at), "disk '%s'", disk->path);
+	if (ret)
+		probe_say_err(probe, PROBE_FAIL, looked_at, "mend its path", &err);
+	else
+		probe_say(probe, PROBE_OK, looked_at, NULL,
+			  disk->readonly ? "can be read" : "can be read and written");
+	if (!ret)
+		blk_file_close(&file);
+}
+
 static void look_files(struct probe *probe, int argument)
 {
 	const struct config *config = probe->question.config;
 
 	(void)argument;
-	look_file(probe, "initrd", config->initrd, false);
-	look_file(probe, "snp-certs", config->snp_certs, false);
-	look_file(probe, "snp-id-block", config->snp_id_block, false);
-	look_file(probe, "snp-id-auth", config->snp_id_auth, false);
+	if (config->initrd)
+		look_initrd(probe, config->initrd);
+	if (config->snp_certs)
+		look_certs(probe, config->snp_certs);
+	if (config->snp_id_block)
+		look_id(probe, config);
 	for (unsigned int i = 0; i < config->n_disks; i++)
-		look_file(probe, "disk", config->disks[i].path, !config->disks[i].readonly);
+		look_disk(probe, &config->disks[i]);
+}
+
+/* --- What only some hosts can do for an SNP guest --- */
+
+/* Is SMT on? 1, 0; -errno: not known. */
+static int smt_read(const struct probe *probe)
+{
+	char path[HOST_PCI_PATH_BYTES], value[8];
+	int ret;
+
+	probe_path(path, probe->question.paths.sysfs, "devices/system/cpu/smt/active");
+	ret = probe_read(path, value, sizeof(value));
+	return ret < 0 ? ret : value[0] == '1';
+}
+
+static void look_certs_request(struct probe *probe)
+{
+	static const char name[] = "KVM_X86_SEV_SNP_REQ_CERTS";
+	uint64_t unused;
+
+	if (host_cc_get_attr(probe->question.host, KVM_X86_GRP_SEV, KVM_X86_SEV_SNP_REQ_CERTS,
+			     &unused))
+		probe_say(probe, PROBE_FAIL, name, "leave certs out, or use a newer kernel",
+			  "this kernel does not ask for certificates");
+	else
+		probe_say(probe, PROBE_OK, name, NULL, "the kernel asks for certificates");
+}
+
+static void look_snp(struct probe *probe, int argument)
+{
+	const struct config *config = probe->question.config;
+	struct load_terms terms;
+	struct err err = {0};
+
+	(void)argument;
+	/* Without KVM, or with a file that is no good, more has been said. */
+	if (config->type != GUEST_TYPE_SNP || !probe->question.host ||
+	    load_get_terms(config, &terms, &err))
+		return;
+	if (snp_terms_check(probe->question.host, &terms, &err))
+		probe_say_err(probe, PROBE_FAIL, "snp", "change the policy", &err);
+	else if (!(terms.policy & SNP_POLICY_SMT) && smt_read(probe) > 0)
+		probe_say(probe, PROBE_FAIL, "snp",
+			  "boot with nosmt, or allow SMT: add 0x10000 to the policy",
+			  "policy 0x%" PRIx64 " forbids SMT, which is on", terms.policy);
+	else
+		probe_say(probe, PROBE_OK, "snp", NULL, "policy 0x%" PRIx64, terms.policy);
+	if (config->snp_certs)
+		look_certs_request(probe);
 }
 
 /* Does somebody listen? Returns 0 or -errno. */
@@ -270,13 +388,9 @@ static void look_quotes(struct probe *probe, int argument)
 	}
 
 const struct probe_check probe_checks_config[] = {
-	ROW("memory", PROBE_MUST, look_memory),
-	ROW("vcpus", PROBE_MUST, look_vcpus),
-	ROW("backing", PROBE_MUST, look_backing),
-	ROW("kernel", PROBE_MUST, look_kernel),
-	ROW("firmware", PROBE_MUST, look_firmware),
-	ROW("igvm", PROBE_MUST, look_igvm),
-	ROW("files", PROBE_MUST, look_files),
-	ROW("quotes", PROBE_LIMIT, look_quotes),
-	{.name = NULL},
+	ROW("memory", PROBE_MUST, look_memory),	    ROW("vcpus", PROBE_MUST, look_vcpus),
+	ROW("backing", PROBE_MUST, look_backing),   ROW("kernel", PROBE_MUST, look_kernel),
+	ROW("firmware", PROBE_MUST, look_firmware), ROW("igvm", PROBE_MUST, look_igvm),
+	ROW("files", PROBE_MUST, look_files),	    ROW("snp", PROBE_MUST, look_snp),
+	ROW("quotes", PROBE_LIMIT, look_quotes),    {.name = NULL},
 };

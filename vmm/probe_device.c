@@ -52,7 +52,7 @@ static void look_iommufd(struct probe *probe, int argument)
 
 	(void)argument;
 	probe_path(path, probe->question.paths.dev, "iommu");
-	ret = probe_open(path, true);
+	ret = probe_open(path);
 	if (!ret)
 		probe_say(probe, PROBE_OK, path, NULL, "can be opened");
 	else
@@ -86,11 +86,18 @@ static void look_regions(struct probe *probe, const struct host_pci *device)
 	struct layout layout;
 	struct err err = {0};
 	char kind[32];
+	int ret;
 
 	probe_path(path, probe->question.paths.sysfs, "kernel/iommu_groups/%s/reserved_regions",
 		   device->iommu_group);
-	if (probe_read(path, text, sizeof(text)) < 0 ||
-	    layout_init(&layout, memory_bytes, GPA_BITS, &err))
+	ret = probe_read(path, text, sizeof(text));
+	if (ret < 0 || ret == REGIONS_BYTES - 1) {
+		probe_say(probe, PROBE_UNKNOWN, path, "compare it with where the guest has RAM",
+			  "%s", ret < 0 ? err_describe(ret) : "too long to be looked at");
+		return;
+	}
+	/* What is wrong with the size has been said. */
+	if (layout_init(&layout, memory_bytes, GPA_BITS, &err))
 		return;
 	for (; line && *line; line = strchr(line, '\n'), line = line ? line + 1 : NULL) {
 		if (sscanf(line, "%" SCNx64 " %" SCNx64 " %31s", &first, &last, kind) != 3 ||
@@ -130,7 +137,7 @@ static void look_file(struct probe *probe, const struct host_pci *device)
 	if (!*device->vfio)
 		return;
 	probe_path(path, probe->question.paths.dev, "vfio/devices/%s", device->vfio);
-	ret = probe_open(path, true);
+	ret = probe_open(path);
 	/* A VM has it: it can be had. */
 	if (!ret || ret == -EBUSY)
 		probe_say(probe, ret ? PROBE_FAIL : PROBE_OK, path, "end the VM that has it",

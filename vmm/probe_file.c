@@ -53,10 +53,9 @@ int probe_read(const char *path, char *buffer, size_t size_bytes)
 	return (int)used;
 }
 
-int probe_open(const char *path, bool writes)
+int probe_open(const char *path)
 {
-	_cleanup_close_ int fd =
-		open(path, (writes ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NONBLOCK);
+	_cleanup_close_ int fd = open(path, O_RDWR | O_CLOEXEC | O_NONBLOCK);
 
 	return fd < 0 ? -errno : 0;
 }

@@ -268,7 +268,7 @@ static void look_attributes(struct probe *probe, int argument)
 		{KVM_X86_SNP_POLICY_BITS, "KVM_X86_SNP_POLICY_BITS", POLICY_RESERVED_ONE,
 		 "mend what else fails; older kernels do not tell"},
 		{KVM_X86_SEV_SNP_REQ_CERTS, "KVM_X86_SEV_SNP_REQ_CERTS", 0,
-		 "leave --snp-certs out; older kernels cannot pass certificates on"},
+		 "leave --certs out; older kernels cannot pass certificates on"},
 	};
 
 	(void)argument;

@@ -20,6 +20,7 @@
 #include "vmm/machine_launch.h"
 #include "vmm/machine_parts.h"
 #include "vmm/snp_status.h"
+#include "vmm/snp_terms.h"
 #include "vmm/type.h"
 
 enum {
@@ -29,8 +30,6 @@ enum {
 	CPUID_SEV_ADDRESS = 0xfff, /* position of the C-bit, physical bits lost to it */
 
 	GHCB_VERSION = 2,
-	POLICY_ALWAYS_ONE = 1 << 17,
-
 	/* A failure before the firmware was asked can be of the moment: memory, a signal. */
 	TRIES_MAX = 10,
 	TRY_NS = 1000 * 1000,
@@ -72,44 +71,6 @@ static int cpuid_adjust(struct machine *machine, struct err *err)
 	return 0;
 }
 
-static int policy_check(struct machine *machine, struct err *err)
-{
-	uint64_t policy = machine->terms.policy;
-	uint64_t allowed = UINT64_MAX;
-
-	if (!(policy & POLICY_ALWAYS_ONE))
-		return err_set(err, -EINVAL,
-			       "snp: policy 0x%" PRIx64 ": bit 17 has to be 1; add 0x20000",
-			       policy);
-	/* Kernels that do not tell have KVM_SEV_SNP_LAUNCH_START say the same without a reason.
-	 */
-	if (host_cc_get_attr(machine->host, KVM_X86_GRP_SEV, KVM_X86_SNP_POLICY_BITS, &allowed))
-		return 0;
-	if (policy & ~allowed)
-		return err_set(err, -EINVAL,
-			       "snp: policy 0x%" PRIx64 ": this host cannot do bits 0x%" PRIx64
-			       "; leave them out",
-			       policy, policy & ~allowed);
-	return 0;
-}
-
-/* Only IGVM files want some. */
-static int features_check(struct machine *machine, struct err *err)
-{
-	uint64_t wanted = machine->terms.vmsa_features;
-	uint64_t allowed = UINT64_MAX;
-
-	if (!wanted || host_cc_get_attr(machine->host, KVM_X86_GRP_SEV,
-					KVM_X86_SEV_VMSA_FEATURES, &allowed))
-		return 0;
-	if (wanted & ~allowed)
-		return err_set(err, -EOPNOTSUPP,
-			       "snp: this host cannot do features 0x%" PRIx64
-			       " of a VMSA, which the IGVM file wants; give one without",
-			       wanted & ~allowed);
-	return 0;
-}
-
 static int sev_open(struct machine *machine, struct snp *snp, struct err *err)
 {
 	snp->sev = host_sev_open(machine->host);
@@ -137,9 +98,7 @@ static int snp_start(struct machine *machine, struct err *err)
 	machine->type_state = snp;
 	ret = cpuid_adjust(machine, err);
 	if (!ret)
-		ret = policy_check(machine, err);
-	if (!ret)
-		ret = features_check(machine, err);
+		ret = snp_terms_check(machine->host, &machine->terms, err);
 	if (!ret)
 		ret = sev_open(machine, snp, err);
 	if (ret)

@@ -18,7 +18,7 @@
 #define NVME "0000:01:00.0"
 #define TWIN "0000:01:00.1"
 
-enum { NOBODY = 65534 };
+enum { NOBODY = 65534, DISK_BYTES = 512 };
 
 /* --- Devices --- */
 
@@ -29,6 +29,8 @@ static void device_start(struct probe_rig *rig)
 		 "touch dev/iommu dev/vfio/devices/vfio0 sys/bus/pci/drivers/vfio-pci/new_id",
 		 rig->tree.directory);
 	tree_add(&rig->tree, NVME, "7", "vfio-pci");
+	tree_run("echo '0xfee00000 0xfeefffff msi' >%s/kernel/iommu_groups/7/reserved_regions",
+		 rig->tree.sysfs);
 	memcpy(rig->question.devices[0], NVME, sizeof(NVME));
 	rig->question.n_devices = 1;
 }
@@ -74,13 +76,34 @@ START_TEST(test_each_fault_of_a_device_is_named)
 		struct probe_rig rig;
 
 		device_start(&rig);
-		tree_run("cd %s && echo '0xfee00000 0xfeefffff msi' "
-			 ">sys/kernel/iommu_groups/7/reserved_regions && %s",
-			 rig.tree.directory, device_faults[i].what);
+		tree_run("cd %s && %s", rig.tree.directory, device_faults[i].what);
 		rig_probe(&rig);
 		rig_expect(&rig, device_faults[i].check, PROBE_FAIL, device_faults[i].found,
 			   device_faults[i].cure);
 		ck_assert_int_eq(probe_judge_all(rig.probe), PROBE_FAIL);
+		rig_fini(&rig);
+	}
+}
+END_TEST
+
+/* What cannot be read may be anything. */
+START_TEST(test_regions_that_cannot_be_read_are_not_ok)
+{
+	static const char *const faults[] = {
+		"rm -f sys/kernel/iommu_groups/7/reserved_regions",
+		"yes '0xfee00000 0xfeefffff msi' | head -c 8192 "
+		">sys/kernel/iommu_groups/7/reserved_regions",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(faults); i++) {
+		struct probe_rig rig;
+
+		device_start(&rig);
+		tree_run("cd %s && %s", rig.tree.directory, faults[i]);
+		rig_probe(&rig);
+		rig_expect(&rig, "device", PROBE_UNKNOWN, i ? "too long" : "No such file",
+			   "where the guest has RAM");
+		ck_assert_int_eq(probe_judge_all(rig.probe), PROBE_UNKNOWN);
 		rig_fini(&rig);
 	}
 }
@@ -139,7 +162,7 @@ static void config_start(struct config_rig *rig, enum rig_machine machine)
 	file_write(rig->kernel, kernel.bytes, kernel.size_bytes);
 	firmware_make(&firmware);
 	file_write(rig->firmware, firmware.bytes, FIRMWARE_BYTES);
-	file_write(rig->disk, "", 0);
+	file_write(rig->disk, kernel.bytes, DISK_BYTES);
 	ck_assert_int_eq(config_init(&rig->config, NULL), 0);
 	option(rig, "type", machine == RIG_SNP ? "snp" : "tdx");
 	option(rig, "memory", "1G");
@@ -219,7 +242,19 @@ static const struct config_fault config_faults[] = {
 	{RIG_TDX, "truncate -s 17M fw", NULL, NULL, "config.firmware", "17825792 bytes",
 	 "OVMF"},
 	{RIG_SNP, "rm disk", NULL, NULL, "config.files", "No such file", "path"},
+	{RIG_SNP, "rm disk; mkdir disk", NULL, NULL, "config.files", "a directory",
+	 "block device"},
+	{RIG_SNP, "truncate -s 0 disk", NULL, NULL, "config.files", "is empty", "truncate"},
 	{RIG_SNP, NULL, "initrd", "/none", "config.files", "No such file", "path"},
+	{RIG_SNP, NULL, "initrd", "/", "config.files", "not a regular file", "copy it"},
+	{RIG_SNP, NULL, "certs", "/dev/null", "config.files", "no end of the table", "anew"},
+	{RIG_SNP, NULL, "id-block", "/dev/null", "config.files", "not of 96 bytes",
+	 "alcove measure"},
+	{RIG_SNP, NULL, "policy", "0x10000", "config.snp", "bit 17 has to be 1", "0x20000"},
+	{RIG_SNP, NULL, "policy", "0x8000000030000", "config.snp",
+	 "cannot do bits 0x8000000000000", "leave them out"},
+	{RIG_SNP, "mkdir sys/devices/system/cpu/smt; echo 1 >sys/devices/system/cpu/smt/active",
+	 "policy", "0x20000", "config.snp", "forbids SMT, which is on", "nosmt"},
 	{RIG_TDX, NULL, "quote-socket", "unix:/none", "config.quotes", "No such file", "qgsd"},
 };
 
@@ -235,7 +270,14 @@ START_TEST(test_each_problem_of_a_config_is_named)
 			rig.config.tdx_quote_socket = strdup(fault->value);
 		else if (name && !strcmp(name, "backing"))
 			rig.config.backing = BACKING_CHOICE_INPLACE;
-		else if (name)
+		else if (name && !strcmp(name, "policy"))
+			rig.config.snp_policy = strtoull(fault->value, NULL, 0);
+		else if (name && !strcmp(name, "certs"))
+			rig.config.snp_certs = strdup(fault->value);
+		else if (name && !strcmp(name, "id-block")) {
+			rig.config.snp_id_block = strdup(fault->value);
+			rig.config.snp_id_auth = strdup(fault->value);
+		} else if (name)
 			option(&rig, name, fault->value);
 		if (fault->what)
 			tree_run("cd %s && { %s; }", rig.rig.tree.directory, fault->what);
@@ -243,6 +285,31 @@ START_TEST(test_each_problem_of_a_config_is_named)
 		rig_expect(&rig.rig, fault->check, PROBE_FAIL, fault->found, fault->cure);
 		ck_assert_int_eq(probe_judge(rig.rig.probe, PROBE_CONFIG), PROBE_FAIL);
 		ck_assert_int_eq(probe_judge_all(rig.rig.probe), PROBE_FAIL);
+		config_end(&rig);
+	}
+}
+END_TEST
+
+/* A kernel that does not ask for certificates cannot run a config that has some. */
+START_TEST(test_certificates_need_a_kernel_that_asks)
+{
+	static const uint8_t end[24];
+
+	for (unsigned int no_req_certs = 0; no_req_certs < 2; no_req_certs++) {
+		struct config_rig rig;
+		char path[128];
+
+		config_start(&rig, RIG_SNP);
+		snprintf(path, sizeof(path), "%s/certs", rig.rig.tree.directory);
+		file_write(path, end, sizeof(end));
+		rig.config.snp_certs = strdup(path);
+		fake_traits(rig.rig.fake)->snp.no_req_certs = no_req_certs;
+		rig_probe(&rig.rig);
+		if (no_req_certs)
+			rig_expect(&rig.rig, "config.snp", PROBE_FAIL, "certificates",
+				   "leave certs out");
+		ck_assert_int_eq(probe_judge(rig.rig.probe, PROBE_CONFIG),
+				 no_req_certs ? PROBE_FAIL : PROBE_OK);
 		config_end(&rig);
 	}
 }
@@ -447,9 +514,11 @@ int main(void)
 	const TTest *const tests[] = {
 		test_device_that_is_ready_is_ok,
 		test_each_fault_of_a_device_is_named,
+		test_regions_that_cannot_be_read_are_not_ok,
 		test_rival_in_the_group_is_named,
 		test_config_that_fits_is_ok,
 		test_each_problem_of_a_config_is_named,
+		test_certificates_need_a_kernel_that_asks,
 		test_elf_kernel_is_for_guests_that_can_be_looked_into,
 		test_quote_service_that_listens_is_ok,
 		test_each_message_of_the_kernel_is_explained,
