@@ -118,14 +118,15 @@ tdx_entry64:
 
 /*
  * Version 0 of the mailbox: command (16 bits), APIC ID at 4, vector at 8. APIC IDs are processor
- * numbers. The command is cleared only by whom it is for, as the last thing here.
+ * numbers. The command is cleared only by whom it is for, as the last thing here; so once the ID
+ * is ours, a command is, too. Looked at the other way round, it could be that for the one before.
  */
 wait_for_wake:
 	mov	$STUB_MAILBOX_GPA, %ebx
 2:	pause
-	cmpw	$MAILBOX_WAKE, (%rbx)
-	jne	2b
 	cmp	%ebp, 4(%rbx)
+	jne	2b
+	cmpw	$MAILBOX_WAKE, (%rbx)
 	jne	2b
 	mov	8(%rbx), %rax
 	movw	$0, (%rbx)
