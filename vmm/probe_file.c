@@ -279,39 +279,53 @@ bool probe_find_memory_limit(const struct probe *probe, uint64_t *ret_bytes,
 	return bytes != UINT64_MAX;
 }
 
+/* Has the group of this process, and have those above it, a slot left? Says only when not. */
+static bool misc_check_groups(struct probe *probe, const char *mount, const char *key)
+{
+	char root[HOST_PCI_PATH_BYTES], group[HOST_PCI_PATH_BYTES];
+	char path[HOST_PCI_PATH_BYTES];
+
+	if (!group_find(probe, "", group))
+		return true;
+	probe_path(root, probe->question.paths.sysfs, "%s", mount);
+	for (; *group; *strrchr(group, '/') = '\0') {
+		uint64_t max, current;
+
+		probe_path(path, root, "%s/misc.current", group + 1);
+		if (!file_find_number(path, key, &current))
+			current = 0;
+		probe_path(path, root, "%s/misc.max", group + 1);
+		if (!file_find_number(path, key, &max) || current < max)
+			continue;
+		probe_say(probe, PROBE_FAIL, path,
+			  "let the control group have one more: write to its misc.max",
+			  "%s: %" PRIu64 ", %" PRIu64 " in use", key, max, current);
+		return false;
+	}
+	return true;
+}
+
 void probe_look_misc(struct probe *probe, const char *key, const char *cure)
 {
 	static const char *const mounts[] = {"fs/cgroup", "fs/cgroup/unified",
 					     "fs/cgroup/misc"};
-	char path[HOST_PCI_PATH_BYTES], group[HOST_PCI_PATH_BYTES];
-	uint64_t capacity, current, max = UINT64_MAX;
+	char path[HOST_PCI_PATH_BYTES];
+	uint64_t capacity, current;
 
 	for (size_t i = 0; i < ARRAY_SIZE(mounts); i++) {
-		probe_path(path, probe->question.paths.sysfs, "%s/misc.capacity", mounts[i]);
-		if (!file_find_number(path, key, &capacity))
-			continue;
 		probe_path(path, probe->question.paths.sysfs, "%s/misc.current", mounts[i]);
 		if (!file_find_number(path, key, &current))
 			current = 0;
 		probe_path(path, probe->question.paths.sysfs, "%s/misc.capacity", mounts[i]);
-		if (current >= capacity) {
+		if (!file_find_number(path, key, &capacity))
+			continue;
+		if (current >= capacity)
 			probe_say(probe, PROBE_FAIL, path, cure, "%s: %" PRIu64 ", all in use",
 				  key, capacity);
-			return;
-		}
-		probe_say(probe, PROBE_OK, path, NULL, "%s: %" PRIu64 ", %" PRIu64 " in use",
-			  key, capacity, current);
-		if (!group_find(probe, "", group))
-			return;
-		probe_path(path, probe->question.paths.sysfs, "%s%s/misc.max", mounts[i],
-			   group);
-		if (!file_find_number(path, key, &max) || max == UINT64_MAX)
-			return;
-		probe_path(path, probe->question.paths.sysfs, "%s%s/misc.max", mounts[i],
-			   group);
-		probe_say(probe, max ? PROBE_OK : PROBE_FAIL, path,
-			  "let the control group have one: write to its misc.max",
-			  "%s: %" PRIu64, key, max);
+		else if (misc_check_groups(probe, mounts[i], key))
+			probe_say(probe, PROBE_OK, path, NULL,
+				  "%s: %" PRIu64 ", %" PRIu64 " in use", key, capacity,
+				  current);
 		return;
 	}
 	probe_path(path, probe->question.paths.sysfs, "fs/cgroup/misc.capacity");

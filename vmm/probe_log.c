@@ -140,7 +140,7 @@ static int log_next(struct log *log, char line[LOG_LINE_BYTES])
 
 /* --- The check --- */
 
-/* The last of each counts: a module may have been loaded again. */
+/* Each is said once, even if modules were loaded again and again. */
 static void line_match(struct probe *probe, const char *path, const struct message *messages,
 		       bool *seen, const char *line)
 {
