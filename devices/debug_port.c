@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * QEMU's debug console: a byte written is a byte of the log, a read says that it is there.
+ * QEMU's debug console: a byte written is a byte of the log, a read says that it is there. What
+ * is not ASCII is shown as '?': there are terminals that take orders of such bytes.
  * OVMF writes nothing when it reads something else, which is much faster.
  *
  * Source: QEMU, hw/char/debugcon.c; edk2, OvmfPkg/Library/PlatformDebugLibIoPort.
@@ -45,7 +46,7 @@ static uint64_t port_read(void *owner, uint64_t offset, unsigned int size_bytes)
 static void port_write(void *owner, uint64_t offset, uint64_t value, unsigned int size_bytes)
 {
 	struct debug_port *port = owner;
-	char byte = (char)value;
+	char byte = (char)(value < 0x80 ? value : '?');
 
 	(void)offset;
 	(void)size_bytes;

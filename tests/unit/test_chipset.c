@@ -250,13 +250,16 @@ START_TEST(test_debug_port_passes_lines_on)
 	say(pio, "\r\n");
 	ck_assert_uint_eq(listener.n_lines, 1);
 	ck_assert_str_eq(listener.last, "SecCoreStartup");
+	say(pio, "a\xc2\x9b"
+		 "b\xff\n");
+	ck_assert_str_eq(listener.last, "a??b?");
 	for (unsigned int i = 0; i < 256; i++)
 		say(pio, "x");
-	ck_assert_uint_eq(listener.n_lines, 2);
+	ck_assert_uint_eq(listener.n_lines, 3);
 	ck_assert_uint_eq(strlen(listener.last), 255);
 	/* What is left is not lost. */
 	debug_port_free(port);
-	ck_assert_uint_eq(listener.n_lines, 3);
+	ck_assert_uint_eq(listener.n_lines, 4);
 	ck_assert_str_eq(listener.last, "x");
 	bus_free(pio);
 }
