@@ -98,6 +98,7 @@ int image_file_read_all(const char *what, const char *path, uint64_t max_bytes,
 			       "%s '%s': %" PRIu64 " bytes, but at most %" PRIu64
 			       " are possible; give a smaller one",
 			       what, path, file.size_bytes, max_bytes);
+	ASSERT(file.size_bytes > 0); /* image_file_open */
 	bytes = malloc((size_t)file.size_bytes);
 	if (!bytes)
 		return err_set(err, -ENOMEM, "%s '%s': out of memory; free some", what, path);

@@ -114,10 +114,6 @@ static int script_run(void *guest, unsigned int vcpu_id, struct kvm_run *run)
 	return 0;
 }
 
-#define EVENT(t, n)                                                                            \
-	{                                                                                      \
-		.exit_reason = KVM_EXIT_SYSTEM_EVENT, .system_event = {.type = t, .ndata = n } \
-	}
 #define PORT_WRITE(port_, value_)                    \
 	{                                            \
 		.exit_reason = KVM_EXIT_IO,          \
@@ -205,9 +201,15 @@ START_TEST(test_each_end_has_its_exit_status)
 		{PORT_WRITE(PLATFORM_DEBUG_EXIT_PORT, 199), EXIT_STATUS_GUEST_MAX},
 		{PORT_WRITE(PLATFORM_DEBUG_EXIT_PORT, 202), EXIT_STATUS_GUEST_MAX},
 		{{.exit_reason = KVM_EXIT_SHUTDOWN}, EXIT_STATUS_SHUTDOWN},
-		{EVENT(KVM_SYSTEM_EVENT_SEV_TERM, 1), EXIT_STATUS_PANIC},
-		{EVENT(KVM_SYSTEM_EVENT_TDX_FATAL, 16), EXIT_STATUS_PANIC},
-		{EVENT(KVM_SYSTEM_EVENT_CRASH, 0), EXIT_STATUS_INTERNAL},
+		{{.exit_reason = KVM_EXIT_SYSTEM_EVENT,
+		  .system_event = {.type = KVM_SYSTEM_EVENT_SEV_TERM, .ndata = 1}},
+		 EXIT_STATUS_PANIC},
+		{{.exit_reason = KVM_EXIT_SYSTEM_EVENT,
+		  .system_event = {.type = KVM_SYSTEM_EVENT_TDX_FATAL, .ndata = 16}},
+		 EXIT_STATUS_PANIC},
+		{{.exit_reason = KVM_EXIT_SYSTEM_EVENT,
+		  .system_event = {.type = KVM_SYSTEM_EVENT_CRASH, .ndata = 0}},
+		 EXIT_STATUS_INTERNAL},
 		{{.exit_reason = KVM_EXIT_INTERNAL_ERROR}, EXIT_STATUS_INTERNAL},
 		{{.exit_reason = KVM_EXIT_FAIL_ENTRY}, EXIT_STATUS_INTERNAL},
 		{{.exit_reason = 4711}, EXIT_STATUS_INTERNAL},
