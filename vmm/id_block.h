@@ -3,7 +3,7 @@
  * The ID block of an SEV-SNP guest: what its owner says the launch is, signed, so that the
  * secure processor refuses any other and reports who signed.
  *
- * Source: AMD SEV-SNP firmware ABI (56860), 8.19 SNP_LAUNCH_FINISH, ID block and ID
+ * Source: AMD SEV-SNP firmware ABI (56860), 8.18 SNP_LAUNCH_FINISH, ID block and ID
  * authentication information; chapter 10, keys and signatures of ECDSA P-384.
  */
 #ifndef VMM_ID_BLOCK_H

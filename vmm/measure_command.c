@@ -260,6 +260,11 @@ static int request_check(const struct measure_request *request, const struct con
 		return err_set(err, -EINVAL,
 			       "--id-key: an ID block and its signatures belong together; give "
 			       "both --id-block-out=FILE and --id-auth-out=FILE");
+	if (request->id_key && !strcmp(request->id_block_out, request->id_auth_out))
+		return err_set(err, -EINVAL,
+			       "--id-auth-out: '%s' is where the ID block goes; name another "
+			       "file",
+			       request->id_auth_out);
 	if (request->id_key && config->type != GUEST_TYPE_SNP)
 		return err_set(err, -EINVAL,
 			       "--id-key: only SEV-SNP guests have an ID block; leave it out");

@@ -173,7 +173,9 @@ static const struct {
 	{"--type=snp --id-key=x", EXIT_STATUS_USAGE,
 	 "--id-key: an ID block and its signatures belong together; give both "
 	 "--id-block-out=FILE and --id-auth-out=FILE"},
-	{"--type=tdx --id-key=x --id-block-out=x --id-auth-out=x", EXIT_STATUS_USAGE,
+	{"--type=snp --id-key=x --id-block-out=y --id-auth-out=y", EXIT_STATUS_USAGE,
+	 "--id-auth-out: 'y' is where the ID block goes; name another file"},
+	{"--type=tdx --id-key=x --id-block-out=x --id-auth-out=z", EXIT_STATUS_USAGE,
 	 "--id-key: only SEV-SNP guests have an ID block; leave it out"},
 	{"--profil=ec2", EXIT_STATUS_USAGE,
 	 "--profil: unknown option; did you mean --profile?"},
