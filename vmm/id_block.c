@@ -118,9 +118,13 @@ void id_block_init(uint8_t ret_block[ID_BLOCK_BYTES], const struct id_facts *fac
 	memcpy(ret_block, &block, sizeof(block));
 }
 
-bool id_block_is_of(const uint8_t block[ID_BLOCK_BYTES], const uint8_t digest[ID_DIGEST_BYTES])
+bool id_block_is_of(const uint8_t bytes[ID_BLOCK_BYTES], const uint8_t digest[ID_DIGEST_BYTES],
+		    uint64_t policy)
 {
-	return memcmp(block, digest, ID_DIGEST_BYTES) == 0;
+	struct block block;
+
+	memcpy(&block, bytes, sizeof(block));
+	return memcmp(block.digest, digest, ID_DIGEST_BYTES) == 0 && block.policy == policy;
 }
 
 /* --- Keys --- */

@@ -32,8 +32,9 @@ struct id_facts {
 
 void id_block_init(uint8_t ret_block[ID_BLOCK_BYTES], const struct id_facts *facts);
 
-/* Is that the digest a block is for? */
-bool id_block_is_of(const uint8_t block[ID_BLOCK_BYTES], const uint8_t digest[ID_DIGEST_BYTES]);
+/* Are those the digest and the policy a block is for? The secure processor refuses others. */
+bool id_block_is_of(const uint8_t bytes[ID_BLOCK_BYTES], const uint8_t digest[ID_DIGEST_BYTES],
+		    uint64_t policy);
 
 /* A key of ECDSA on curve P-384, with its private half. */
 struct id_key;

@@ -89,7 +89,8 @@ static void add_snp(struct fields *fields, const struct config *config,
 	add_bytes(fields, "host_data", config->snp_host_data, sizeof(config->snp_host_data));
 	if (measurement->has_block)
 		add_word(fields, "id_block",
-			 id_block_is_of(measurement->block, measurement->digest)
+			 id_block_is_of(measurement->block, measurement->digest,
+					measurement->policy)
 				 ? "of this launch"
 				 : "of another launch");
 	if (measurement->has_id)

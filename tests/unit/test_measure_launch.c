@@ -75,8 +75,9 @@ START_TEST(test_id_block_of_the_configuration_is_compared)
 {
 	static const char *const wanted[] = {"of this launch", "of another launch"};
 	char block_path[128], auth_path[128];
-	_cleanup_free_ char *line = NULL, *sign = NULL;
+	_cleanup_free_ char *line = NULL, *sign = NULL, *other_policy = NULL;
 	struct fixture fixture;
+	json_t *report;
 
 	fixture_init(&fixture);
 	snprintf(block_path, sizeof(block_path), "%s/block", fixture.kernel.directory);
@@ -89,8 +90,13 @@ START_TEST(test_id_block_of_the_configuration_is_compared)
 				  line, block_path, auth_path),
 			 0);
 	ck_assert_int_eq(run(&fixture, sign), EXIT_STATUS_OK);
+	/* The block has a policy, too, and the firmware compares it. */
+	ck_assert_int_gt(asprintf(&other_policy, "%s --policy=0xb0000", line), 0);
+	report = run_json(&fixture, other_policy);
+	ck_assert_str_eq(json_string_value(json_object_get(report, "id_block")), wanted[1]);
+	json_decref(report);
 	for (size_t i = 0; i < ARRAY_SIZE(wanted); i++) {
-		json_t *report = run_json(&fixture, line);
+		report = run_json(&fixture, line);
 
 		ck_assert_str_eq(json_string_value(json_object_get(report, "id_block")),
 				 wanted[i]);
