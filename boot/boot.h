@@ -150,6 +150,13 @@ struct boot_kernel {
  */
 int boot_inspect_kernel(const char *path, struct boot_kernel *ret_kernel, struct err *err);
 
+/**
+ * Can this initrd be opened as boot_load opens it?
+ *
+ * Returns 0; what boot_load says otherwise, with @err.
+ */
+int boot_inspect_initrd(const char *path, struct err *err);
+
 enum boot_firmware {
 	BOOT_FIRMWARE_SNP,
 	BOOT_FIRMWARE_TDX,

@@ -48,6 +48,13 @@ int boot_inspect_kernel(const char *path, struct boot_kernel *ret_kernel, struct
 	return 0;
 }
 
+int boot_inspect_initrd(const char *path, struct err *err)
+{
+	_cleanup_image_file_ struct image_file file = {0};
+
+	return image_file_open(&file, "initrd", path, err);
+}
+
 int boot_inspect_firmware(const char *path, enum boot_firmware kind, struct err *err)
 {
 	_cleanup_image_file_ struct image_file file = {0};

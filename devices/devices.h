@@ -447,6 +447,13 @@ int virtio_blk_new(const struct virtio_env *env, const struct virtio_blk_config 
 		   struct virtio_blk **ret_blk, struct err *err);
 void virtio_blk_free(struct virtio_blk *blk);
 
+/**
+ * Could a disk have this file? It is locked for the moment, so one that is in use is refused.
+ *
+ * Returns 0; what virtio_blk_new says of a file that it cannot use, with @err.
+ */
+int virtio_blk_inspect(const struct virtio_blk_config *config, struct err *err);
+
 struct virtio_console;
 int virtio_console_new(const struct virtio_env *env, struct console *console,
 		       struct virtio_console **ret_virtio_console, struct err *err);

@@ -198,3 +198,13 @@ void blk_file_close(struct blk_file *file)
 	cleanup_close(&file->fd);
 	file->fd = file->direct_fd = -1;
 }
+
+int virtio_blk_inspect(const struct virtio_blk_config *config, struct err *err)
+{
+	struct blk_file file;
+	int ret = blk_file_open(&file, config, err);
+
+	if (!ret)
+		blk_file_close(&file);
+	return ret;
+}

@@ -67,8 +67,8 @@ function check_include(line,    header, target, room)
 	target = header
 	sub(/\/[^\/]*$/, "", target)
 	room = folder
-	sub(/\/stub$/, "", room) # boot/stub is a part of boot
-	sub(/\/stub$/, "", target)
+	sub(/\/.*/, "", room) # boot/stub is a part of boot, vmm/probe of vmm
+	sub(/\/.*/, "", target)
 	if (target == room || folder ~ /^tests/ || header == target "/" target ".h")
 		return
 	if (header ~ /^(boot\/(firmware|launch)|devices\/(assigned|firmware|quote))\.h$/)
@@ -81,7 +81,7 @@ function check_include(line,    header, target, room)
 FNR == 1 {
 	folder = FILENAME
 	sub(/\/[^\/]*$/, "", folder)
-	product = folder ~ /^(vmm|memory|devices|boot)$/
+	product = folder ~ /^(vmm(\/[a-z]+)?|memory|devices|boot)$/
 	linked = product || folder ~ /^tests\/(unit|fake|fuzz|bench|fault|model)$/
 	in_comment = body_start = 0
 	if ($0 !~ /^(\/\/|\/\*) SPDX-License-Identifier: [^ ]/)

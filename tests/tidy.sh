@@ -11,10 +11,10 @@
 
 # Who may read errno: the door to the kernel, and small helpers around files and terminals.
 errno_files='vmm/host_linux.c vmm/host_linux_vfio.c vmm/machine_parts.c vmm/conversion_log.c vmm/config_file.c vmm/log.c vmm/snp_file.c vmm/terminal.c memory/guest.c boot/file.c'
-errno_files="$errno_files devices/quote_socket.c vmm/certs.c vmm/host_offline.c vmm/id_block.c vmm/measure_id.c devices/fd.c devices/host_pci.c devices/virtio_blk_file.c"
-errno_files="$errno_files vmm/device_bind.c vmm/control_socket.c vmm/control_server.c vmm/control_client.c"
-errno_files="$errno_files vmm/probe_file.c vmm/probe_log.c vmm/probe_tdx.c vmm/probe_config.c"
-errno_files="$errno_files vmm/suite.c vmm/suite_child.c vmm/suite_prepare.c vmm/suite_run.c"
+errno_files="$errno_files devices/quote_socket.c vmm/certs.c vmm/host_offline.c vmm/measure/id_block.c vmm/measure/id.c devices/fd.c devices/host_pci.c devices/virtio_blk_file.c"
+errno_files="$errno_files vmm/device/bind.c vmm/control/socket.c vmm/control/server.c vmm/control/client.c"
+errno_files="$errno_files vmm/probe/file.c vmm/probe/log.c vmm/probe/tdx.c vmm/probe/config.c"
+errno_files="$errno_files vmm/suite/suite.c vmm/suite/child.c vmm/suite/prepare.c vmm/suite/run.c"
 
 own=
 [ "$1" != --own ] || { own=1; shift; }

@@ -8,16 +8,16 @@
 #include <unistd.h>
 
 #include "vmm/args.h"
-#include "vmm/control_command.h"
-#include "vmm/device_command.h"
+#include "vmm/control/command.h"
+#include "vmm/device/command.h"
 #include "vmm/err.h"
 #include "vmm/host.h"
 #include "vmm/machine.h"
-#include "vmm/measure_command.h"
+#include "vmm/measure/command.h"
 #include "vmm/nearest.h"
 #include "vmm/options.h"
-#include "vmm/probe_command.h"
-#include "vmm/suite.h"
+#include "vmm/probe/command.h"
+#include "vmm/suite/suite.h"
 #include "vmm/value.h"
 #include "vmm/version.h"
 

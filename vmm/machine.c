@@ -18,7 +18,7 @@
 
 #include "vmm/certs.h"
 #include "vmm/cleanup.h"
-#include "vmm/control_socket.h"
+#include "vmm/control/socket.h"
 #include "vmm/log.h"
 #include "vmm/machine_control.h"
 #include "vmm/machine_parts.h"

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "vmm/control_server.h"
-#include "vmm/control_socket.h"
+#include "vmm/control/server.h"
+#include "vmm/control/socket.h"
 #include "vmm/log.h"
 #include "vmm/machine.h"
 #include "vmm/machine_parts.h"

@@ -4,7 +4,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "vmm/control_socket.h"
+#include "vmm/control/socket.h"
 #include "vmm/machine_parts.h"
 #include "vmm/type.h"
 

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "vmm/cleanup.h"
-#include "vmm/control.h"
+#include "vmm/control/control.h"
 #include "vmm/err.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t data_bytes);

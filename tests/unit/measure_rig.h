@@ -9,7 +9,7 @@
 #include "tests/unit/scratch.h"
 #include "vmm/cli.h"
 #include "vmm/machine.h"
-#include "vmm/measure.h"
+#include "vmm/measure/measure.h"
 
 enum {
 	WORDS_MAX = 24,

@@ -18,8 +18,8 @@
 #include "tests/unit/host_tree.h"
 #include "vmm/cleanup.h"
 #include "vmm/err.h"
-#include "vmm/probe.h"
-#include "vmm/probe_print.h"
+#include "vmm/probe/probe.h"
+#include "vmm/probe/print.h"
 
 enum rig_machine {
 	RIG_BARE, /* no KVM, an empty /sys, an unknown processor */
@@ -222,6 +222,15 @@ static inline void rig_expect_golden(const struct probe_rig *rig, const char *na
 			 is_json ? "json" : "txt");
 		rig_expect_file(path, text);
 	}
+}
+
+static inline void rig_write_file(const char *path, const void *bytes, size_t size_bytes)
+{
+	FILE *file = fopen(path, "we");
+
+	ck_assert_ptr_nonnull(file);
+	ck_assert_uint_eq(fwrite(bytes, 1, size_bytes, file), size_bytes);
+	fclose(file);
 }
 
 #endif

@@ -8,7 +8,7 @@
 #include "vmm/err.h"
 #include "vmm/options.h"
 #include "vmm/range.h"
-#include "vmm/suite_file.h"
+#include "vmm/suite/file.h"
 
 /* Writes down what it is told, one line per call. */
 struct recorder {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* What is said on the control socket, without any socket. */
-#include "vmm/control.h"
+#include "vmm/control/control.h"
 
 #include <errno.h>
 #include <stdlib.h>

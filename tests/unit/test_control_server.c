@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* A server on a loop of its own, and clients that behave well, badly, or not at all. */
-#include "vmm/control_server.h"
+#include "vmm/control/server.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -17,8 +17,8 @@
 #include "devices/devices.h"
 #include "tests/unit/unit.h"
 #include "vmm/cleanup.h"
-#include "vmm/control_client.h"
-#include "vmm/control_socket.h"
+#include "vmm/control/client.h"
+#include "vmm/control/socket.h"
 #include "vmm/err.h"
 
 #define STATUS "{\"version\":1,\"command\":\"status\"}\n"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "vmm/control_socket.h"
+#include "vmm/control/socket.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Devices of the host: what sysfs says of them, and how they change drivers. */
-#include "vmm/device_bind.h"
+#include "vmm/device/bind.h"
 
 #include "tests/unit/host_tree.h"
 #include "tests/unit/unit.h"

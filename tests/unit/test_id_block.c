@@ -3,7 +3,7 @@
  * PUBLISHED: virtee/sev, tests/id-block.rs, for the keys in tests/unit/vectors. Signatures are
  * others each time; libcrypto is asked whether they are right.
  */
-#include "vmm/id_block.h"
+#include "vmm/measure/id_block.h"
 
 #include <errno.h>
 #include <openssl/core_names.h>

@@ -8,7 +8,7 @@
 #include "tests/unit/id_block.h"
 #include "vmm/cpuid.h"
 #include "vmm/err.h"
-#include "vmm/measure.h"
+#include "vmm/measure/measure.h"
 
 /* Built by others: tests/lab/fetch firmware. */
 static char amdsev_path[] = "build/firmware/OVMF.amdsev.fd";

@@ -5,11 +5,11 @@
 #include "tests/unit/scratch.h"
 #include "tests/unit/unit.h"
 #include "vmm/args.h"
-#include "vmm/control_command.h"
-#include "vmm/measure_command.h"
+#include "vmm/control/command.h"
+#include "vmm/measure/command.h"
 #include "vmm/options.h"
 #include "vmm/range.h"
-#include "vmm/suite.h"
+#include "vmm/suite/suite.h"
 
 /* The options of the command line, each with its dashes; returns how many. */
 static size_t list_options(char (*names)[ARG_NAME_MAX_BYTES], size_t names_max)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The preflight on machines made of files, of CPUID values and of the fake kernel. */
-#include "vmm/probe.h"
+#include "vmm/probe/probe.h"
 
 #include <jansson.h>
 #include <stdlib.h>

@@ -12,8 +12,8 @@
 #include "tests/unit/unit.h"
 #include "vmm/machine.h"
 #include "vmm/range.h"
-#include "vmm/suite.h"
-#include "vmm/suite_prepare.h"
+#include "vmm/suite/suite.h"
+#include "vmm/suite/prepare.h"
 
 static struct scratch scratch;
 static char report[64 * 1024];

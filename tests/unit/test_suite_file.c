@@ -4,7 +4,7 @@
 #include "tests/unit/unit.h"
 #include "vmm/err.h"
 #include "vmm/range.h"
-#include "vmm/suite_file.h"
+#include "vmm/suite/file.h"
 
 /* @message: what follows the path. */
 static void expect_error(const char *text, const char *message)
