@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/kvm.h>
+#include <semaphore.h>
 
 #include "devices/quote.h"
 #include "devices/quote_message.h"
@@ -343,11 +344,16 @@ START_TEST(test_certificates_stay_locked_until_kvm_is_done)
 }
 END_TEST
 
+/* The thread is told to stop before it comes back. */
+static sem_t is_in_guest, is_stopped;
+
 static int request_once_run(void *guest, unsigned int vcpu_id, struct kvm_run *run)
 {
+	(void)guest;
 	(void)vcpu_id;
-	/* The thread is told to stop before it comes back. */
-	vcpu_stop(((struct rig *)guest)->vcpu);
+	sem_post(&is_in_guest);
+	while (sem_wait(&is_stopped)) /* the signal that stops it */
+		;
 	run->exit_reason = KVM_EXIT_SNP_REQ_CERTS;
 	run->snp_req_certs.gpa = 0x100000;
 	run->snp_req_certs.npages = 2;
@@ -368,7 +374,13 @@ START_TEST(test_thread_that_is_stopped_keeps_no_lock)
 	ck_assert_int_eq(certs_open(file.path, &rig.log, &rig.env.certs, NULL), 0);
 	fake_set_guest(rig.c.fake, request_once_run, &rig);
 	ck_assert_int_eq(vcpu_new(&rig.env, rig.c.vm, 0, &rig.cpuid, &rig.vcpu, &err), 0);
+	sem_init(&is_in_guest, 0, 0);
+	sem_init(&is_stopped, 0, 0);
 	ck_assert_int_eq(vcpu_start(rig.vcpu, &err), 0);
+	while (sem_wait(&is_in_guest))
+		;
+	vcpu_stop(rig.vcpu);
+	sem_post(&is_stopped);
 	vcpu_free(rig.vcpu);
 	ck_assert(!rig.has_ended);
 	ck_assert(!tool_is_locked_out());
