@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "boot/bytes.h"
 #include "vmm/err.h"
 #include "vmm/platform.h"
 
@@ -37,28 +38,14 @@ int firmware_malformed(struct err *err, const struct ovmf_image *image, uint64_t
 		       offset, text);
 }
 
-static uint16_t get_u16(const struct ovmf_image *image, uint64_t offset)
-{
-	uint16_t value;
-
-	memcpy(&value, image->bytes + offset, sizeof(value));
-	return value;
-}
-
 uint32_t firmware_u32(const struct ovmf_image *image, uint64_t offset)
 {
-	uint32_t value;
-
-	memcpy(&value, image->bytes + offset, sizeof(value));
-	return value;
+	return bytes_get_u32(image->bytes, offset);
 }
 
 uint64_t firmware_u64(const struct ovmf_image *image, uint64_t offset)
 {
-	uint64_t value;
-
-	memcpy(&value, image->bytes + offset, sizeof(value));
-	return value;
+	return bytes_get_u64(image->bytes, offset);
 }
 
 bool firmware_guid_is(const struct ovmf_image *image, uint64_t offset,
@@ -107,7 +94,7 @@ int firmware_table_init(struct firmware_table *ret_table, const struct ovmf_imag
 {
 	uint64_t footer_end = image->size_bytes - RESET_VECTOR_BYTES;
 	uint64_t end = footer_end - TRAILER_BYTES;
-	uint64_t length = get_u16(image, end);
+	uint64_t length = bytes_get_u16(image->bytes, end);
 	uint64_t start;
 	int ret = 0;
 
@@ -127,7 +114,7 @@ int firmware_table_init(struct firmware_table *ret_table, const struct ovmf_imag
 			return firmware_malformed(
 				err, image, start,
 				"GUID table: %" PRIu64 " bytes before its first entry", left);
-		length = get_u16(image, end - TRAILER_BYTES);
+		length = bytes_get_u16(image->bytes, end - TRAILER_BYTES);
 		if (length < TRAILER_BYTES || length > left)
 			return firmware_malformed(err, image, end - TRAILER_BYTES,
 						  "GUID table: entry of %" PRIu64

@@ -6,8 +6,8 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <string.h>
 
+#include "boot/bytes.h"
 #include "vmm/err.h"
 
 int igvm_malformed(struct err *err, const struct igvm_file *file, uint64_t offset,
@@ -38,26 +38,17 @@ int igvm_field_malformed(const struct igvm_parser *parser, const struct igvm_hea
 
 uint16_t igvm_u16(const struct igvm_file *file, uint64_t offset)
 {
-	uint16_t value;
-
-	memcpy(&value, file->bytes + offset, sizeof(value));
-	return value;
+	return bytes_get_u16(file->bytes, offset);
 }
 
 uint32_t igvm_u32(const struct igvm_file *file, uint64_t offset)
 {
-	uint32_t value;
-
-	memcpy(&value, file->bytes + offset, sizeof(value));
-	return value;
+	return bytes_get_u32(file->bytes, offset);
 }
 
 uint64_t igvm_u64(const struct igvm_file *file, uint64_t offset)
 {
-	uint64_t value;
-
-	memcpy(&value, file->bytes + offset, sizeof(value));
-	return value;
+	return bytes_get_u64(file->bytes, offset);
 }
 
 uint8_t igvm_field8(const struct igvm_parser *parser, const struct igvm_header *header,

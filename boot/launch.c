@@ -69,33 +69,27 @@ void launch_sort(struct launch *launch)
 	launch->n_pieces = n;
 }
 
-static int compare_ranges(const void *a, const void *b)
-{
-	const struct range *left = a, *right = b;
-
-	return left->start < right->start ? -1 : left->start > right->start;
-}
-
 int launch_visit_rest(const struct launch *launch, struct range gpa,
 		      int (*fn)(void *opaque, struct range rest), void *opaque)
 {
-	_cleanup_free_ struct range *pieces = calloc(launch->n_pieces + 1, sizeof(*pieces));
+	_cleanup_free_ struct launch_piece *pieces =
+		calloc(launch->n_pieces + 1, sizeof(*pieces));
 	struct range rest = {.start = gpa.start};
 	int ret = 0;
 
 	if (!pieces)
 		return -ENOMEM;
 	for (size_t i = 0; i < launch->n_pieces; i++)
-		pieces[i] = launch->pieces[i].gpa;
-	qsort(pieces, launch->n_pieces, sizeof(*pieces), compare_ranges);
+		pieces[i] = launch->pieces[i];
+	qsort(pieces, launch->n_pieces, sizeof(*pieces), compare_pieces);
 	/* So that there is always one behind what is left. */
-	pieces[launch->n_pieces] = (struct range){.start = gpa.end, .end = gpa.end};
+	pieces[launch->n_pieces].gpa = (struct range){.start = gpa.end, .end = gpa.end};
 	for (size_t i = 0; i <= launch->n_pieces && !ret; i++) {
-		rest.end = pieces[i].start < gpa.end ? pieces[i].start : gpa.end;
+		rest.end = pieces[i].gpa.start < gpa.end ? pieces[i].gpa.start : gpa.end;
 		if (rest.end > rest.start)
 			ret = fn(opaque, rest);
-		if (pieces[i].end > rest.start)
-			rest.start = pieces[i].end;
+		if (pieces[i].gpa.end > rest.start)
+			rest.start = pieces[i].gpa.end;
 	}
 	return ret;
 }

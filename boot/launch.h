@@ -9,6 +9,7 @@
 #ifndef BOOT_LAUNCH_H
 #define BOOT_LAUNCH_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -85,6 +86,13 @@ int launch_visit_rest(const struct launch *launch, struct range gpa,
 void launch_fini(struct launch *launch);
 
 #define _cleanup_launch_ __attribute__((cleanup(launch_fini)))
+
+/*
+ * What a kind is to those who launch it, and measure it. SNP: the type of a page, of the secure
+ * processor and of KVM_SEV_SNP_LAUNCH_UPDATE alike. TDX: whether its contents are measured.
+ */
+uint8_t launch_get_snp_type(enum launch_kind kind);
+bool launch_is_extended(enum launch_kind kind);
 
 /* --- Measurement --- */
 

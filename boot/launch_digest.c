@@ -28,6 +28,16 @@ static const struct {
 	[LAUNCH_CPUID] = {SNP_PAGE_CPUID, false, false},
 };
 
+uint8_t launch_get_snp_type(enum launch_kind kind)
+{
+	return kinds[kind].snp;
+}
+
+bool launch_is_extended(enum launch_kind kind)
+{
+	return kinds[kind].is_extended;
+}
+
 /* --- SEV-SNP --- */
 
 static int digest_piece(struct snp_digest *digest, struct guest_memory *memory,

@@ -9,6 +9,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "boot/bytes.h"
 #include "boot/vmsa.h"
 #include "boot/vmsa_page.h"
 #include "vmm/err.h"
@@ -145,38 +146,14 @@ static const struct {
 	{9, true, "SecureTSC"},
 };
 
-static uint16_t get_u16(const uint8_t *page, unsigned int offset)
-{
-	uint16_t value;
-
-	memcpy(&value, page + offset, sizeof(value));
-	return value;
-}
-
-static uint32_t get_u32(const uint8_t *page, unsigned int offset)
-{
-	uint32_t value;
-
-	memcpy(&value, page + offset, sizeof(value));
-	return value;
-}
-
-static uint64_t get_u64(const uint8_t *page, unsigned int offset)
-{
-	uint64_t value;
-
-	memcpy(&value, page + offset, sizeof(value));
-	return value;
-}
-
 static struct kvm_segment get_segment(const uint8_t *page, unsigned int offset)
 {
-	uint16_t attributes = get_u16(page, offset + 2);
+	uint16_t attributes = bytes_get_u16(page, offset + 2);
 
 	return (struct kvm_segment){
-		.selector = get_u16(page, offset),
-		.limit = get_u32(page, offset + 4),
-		.base = get_u64(page, offset + 8),
+		.selector = bytes_get_u16(page, offset),
+		.limit = bytes_get_u32(page, offset + 4),
+		.base = bytes_get_u64(page, offset + 8),
 		.type = attributes & 15,
 		.s = attributes >> 4 & 1,
 		.dpl = attributes >> 5 & 3,
@@ -192,8 +169,8 @@ static struct kvm_segment get_segment(const uint8_t *page, unsigned int offset)
 static struct kvm_dtable get_table(const uint8_t *page, unsigned int offset)
 {
 	return (struct kvm_dtable){
-		.limit = get_u16(page, offset + 4),
-		.base = get_u64(page, offset + 8),
+		.limit = bytes_get_u16(page, offset + 4),
+		.base = bytes_get_u64(page, offset + 8),
 	};
 }
 
@@ -210,26 +187,26 @@ static void get_sregs(const uint8_t *page, struct kvm_sregs *ret_sregs)
 		.tr = get_segment(page, VMSA_TR),
 		.gdt = get_table(page, VMSA_GDTR),
 		.idt = get_table(page, VMSA_IDTR),
-		.cr0 = get_u64(page, VMSA_CR0),
-		.cr3 = get_u64(page, VMSA_CR3),
-		.cr4 = get_u64(page, VMSA_CR4),
-		.efer = get_u64(page, VMSA_EFER) & ~EFER_SVME,
+		.cr0 = bytes_get_u64(page, VMSA_CR0),
+		.cr3 = bytes_get_u64(page, VMSA_CR3),
+		.cr4 = bytes_get_u64(page, VMSA_CR4),
+		.efer = bytes_get_u64(page, VMSA_EFER) & ~EFER_SVME,
 	};
 }
 
 static void get_regs(const uint8_t *page, struct kvm_regs *ret_regs)
 {
 	*ret_regs = (struct kvm_regs){
-		.rflags = get_u64(page, VMSA_RFLAGS),
-		.rip = get_u64(page, VMSA_RIP),
-		.rsp = get_u64(page, VMSA_RSP),
-		.rax = get_u64(page, VMSA_RAX),
-		.rcx = get_u64(page, VMSA_RCX),
-		.rdx = get_u64(page, VMSA_RDX),
-		.rbx = get_u64(page, VMSA_RBX),
-		.rbp = get_u64(page, VMSA_RBP),
-		.rsi = get_u64(page, VMSA_RSI),
-		.rdi = get_u64(page, VMSA_RDI),
+		.rflags = bytes_get_u64(page, VMSA_RFLAGS),
+		.rip = bytes_get_u64(page, VMSA_RIP),
+		.rsp = bytes_get_u64(page, VMSA_RSP),
+		.rax = bytes_get_u64(page, VMSA_RAX),
+		.rcx = bytes_get_u64(page, VMSA_RCX),
+		.rdx = bytes_get_u64(page, VMSA_RDX),
+		.rbx = bytes_get_u64(page, VMSA_RBX),
+		.rbp = bytes_get_u64(page, VMSA_RBP),
+		.rsi = bytes_get_u64(page, VMSA_RSI),
+		.rdi = bytes_get_u64(page, VMSA_RDI),
 	};
 	memcpy(&ret_regs->r8, page + VMSA_R8, (size_t)8 * 8);
 }
@@ -328,14 +305,14 @@ static int page_compare(const uint8_t *page, const uint8_t *made, struct err *er
 int vmsa_parse(const uint8_t page[GRANULE_BYTES], struct boot_vcpu *ret_vcpu,
 	       uint64_t *ret_features, struct err *err)
 {
-	uint64_t features = get_u64(page, VMSA_FEATURES);
+	uint64_t features = bytes_get_u64(page, VMSA_FEATURES);
 	struct boot_vcpu vcpu = {
 		.has_state = true,
-		.state = {.dr6 = get_u64(page, VMSA_DR6),
-			  .dr7 = get_u64(page, VMSA_DR7),
-			  .pat = get_u64(page, VMSA_PAT),
-			  .mxcsr = get_u32(page, VMSA_MXCSR),
-			  .fcw = get_u16(page, VMSA_FCW)},
+		.state = {.dr6 = bytes_get_u64(page, VMSA_DR6),
+			  .dr7 = bytes_get_u64(page, VMSA_DR7),
+			  .pat = bytes_get_u64(page, VMSA_PAT),
+			  .mxcsr = bytes_get_u32(page, VMSA_MXCSR),
+			  .fcw = bytes_get_u16(page, VMSA_FCW)},
 	};
 	uint8_t made[GRANULE_BYTES];
 	int ret;

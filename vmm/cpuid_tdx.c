@@ -31,20 +31,7 @@ static uint32_t index_of(const struct kvm_cpuid_entry2 *entry)
 	return entry->index == UINT32_MAX ? 0 : entry->index;
 }
 
-/* Leaves without sub-leaves have index 0 in both lists. */
-static const struct kvm_cpuid_entry2 *find(const struct kvm_cpuid2 *cpuid, uint32_t function,
-					   uint32_t index)
-{
-	for (uint32_t i = 0; i < cpuid->nent; i++) {
-		const struct kvm_cpuid_entry2 *entry = &cpuid->entries[i];
-
-		if (entry->function == function && index_of(entry) == index)
-			return entry;
-	}
-	return NULL;
-}
-
-void tdx_cpuid_configure(const struct kvm_cpuid2 *configurable, const struct kvm_cpuid2 *wanted,
+void tdx_cpuid_configure(const struct kvm_cpuid2 *configurable, struct kvm_cpuid2 *wanted,
 			 unsigned int gpa_bits, struct kvm_cpuid2 *ret_cpuid)
 {
 	ret_cpuid->nent = 0;
@@ -52,7 +39,7 @@ void tdx_cpuid_configure(const struct kvm_cpuid2 *configurable, const struct kvm
 	for (uint32_t i = 0; i < configurable->nent; i++) {
 		const struct kvm_cpuid_entry2 *mask = &configurable->entries[i];
 		const struct kvm_cpuid_entry2 *want =
-			find(wanted, mask->function, index_of(mask));
+			cpuid_find(wanted, mask->function, index_of(mask));
 		struct kvm_cpuid_entry2 *entry = &ret_cpuid->entries[ret_cpuid->nent++];
 
 		/* An entry that does not say so would be that of all sub-leaves. */

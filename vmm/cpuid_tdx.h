@@ -20,7 +20,7 @@ enum { TDX_CPUID_ENTRIES_MAX = 256 };
  * Source: Linux arch/x86/kvm/vmx/tdx.c, setup_tdparams_cpuids, setup_tdparams_eptp_controls;
  * cpuid.c, kvm_find_cpuid_entry2.
  */
-void tdx_cpuid_configure(const struct kvm_cpuid2 *configurable, const struct kvm_cpuid2 *wanted,
+void tdx_cpuid_configure(const struct kvm_cpuid2 *configurable, struct kvm_cpuid2 *wanted,
 			 unsigned int gpa_bits, struct kvm_cpuid2 *ret_cpuid);
 
 /**

@@ -91,16 +91,6 @@ int load_get_layout(const struct config *config, const struct load_host *host,
 	return ret;
 }
 
-int load_get_items(const struct config *config, const struct load_host *host,
-		   const struct layout *layout, struct firmware_items *ret_items,
-		   struct err *err)
-{
-	const struct boot_machine machine = get_machine(config, host, layout);
-	const struct boot_source source = get_source(config);
-
-	return firmware_items_init(ret_items, &machine, &source, err);
-}
-
 static int load_igvm(const struct config *config, const struct load_host *host,
 		     const struct layout *layout, struct guest_memory *memory,
 		     struct launch *launch, struct boot_entry *ret_entry, struct err *err)
@@ -114,33 +104,22 @@ static int load_igvm(const struct config *config, const struct load_host *host,
 				  is_launched ? launch : NULL, ret_entry, err);
 }
 
-static int load_firmware(const struct config *config, const struct load_host *host,
-			 const struct layout *layout, struct guest_memory *memory,
-			 struct launch *launch, struct boot_entry *ret_entry, struct err *err)
-{
-	const struct boot_machine machine = get_machine(config, host, layout);
-	struct firmware_items items;
-	int ret = load_get_items(config, host, layout, &items, err);
-
-	if (ret)
-		return ret;
-	ret = firmware_load(memory, &machine, config->firmware,
-			    guest_type_find(config->type)->guard, &items, launch, ret_entry,
-			    err);
-	firmware_items_fini(&items);
-	return ret;
-}
-
 int load_guest(const struct config *config, const struct load_host *host,
 	       const struct layout *layout, struct guest_memory *memory, struct launch *launch,
-	       struct boot_entry *ret_entry, struct err *err)
+	       struct firmware_items *ret_items, struct boot_entry *ret_entry, struct err *err)
 {
 	const struct boot_machine machine = get_machine(config, host, layout);
 	const struct boot_source source = get_source(config);
+	int ret;
 
 	if (config->igvm)
 		return load_igvm(config, host, layout, memory, launch, ret_entry, err);
-	if (config->firmware)
-		return load_firmware(config, host, layout, memory, launch, ret_entry, err);
-	return boot_load(memory, &machine, &source, launch, ret_entry, err);
+	if (!config->firmware)
+		return boot_load(memory, &machine, &source, launch, ret_entry, err);
+	ret = firmware_items_init(ret_items, &machine, &source, err);
+	if (!ret)
+		ret = firmware_load(memory, &machine, config->firmware,
+				    config_get_protection(config), ret_items, launch, ret_entry,
+				    err);
+	return ret;
 }

@@ -46,23 +46,15 @@ int load_get_layout(const struct config *config, const struct load_host *host,
 		    const struct load_terms *terms, struct layout *ret_layout, struct err *err);
 
 /**
- * What firmware reads from fw_cfg.
- *
- * Returns as firmware_items_init; release with firmware_items_fini.
- */
-int load_get_items(const struct config *config, const struct load_host *host,
-		   const struct layout *layout, struct firmware_items *ret_items,
-		   struct err *err);
-
-/**
  * Write to @memory what the guest starts with.
  *
  * @launch: gets what has to be launched, or of a kernel for types that launch nothing, what was
  * written. Release with launch_fini, also on error.
- * Returns as boot_load.
+ * @ret_items: what firmware reads from fw_cfg, if there is firmware; zeroed before. Release
+ * with firmware_items_fini, also on error. Returns as boot_load.
  */
 int load_guest(const struct config *config, const struct load_host *host,
 	       const struct layout *layout, struct guest_memory *memory, struct launch *launch,
-	       struct boot_entry *ret_entry, struct err *err);
+	       struct firmware_items *ret_items, struct boot_entry *ret_entry, struct err *err);
 
 #endif

@@ -72,7 +72,8 @@ int machine_start_load(struct machine *machine, struct err *err)
 	struct range ranges[LAYOUT_MEMORY_RANGES_MAX];
 	unsigned int n_ranges = layout_list_memory(&machine->layout, ranges);
 	int ret = load_guest(machine->config, &machine->load_host, &machine->layout,
-			     machine->memory, &machine->launch, &machine->entry, err);
+			     machine->memory, &machine->launch, &machine->items,
+			     &machine->entry, err);
 
 	if (!ret)
 		ret = keep_contents(machine, err);
@@ -83,6 +84,7 @@ int machine_start_load(struct machine *machine, struct err *err)
 
 void machine_stop_load(struct machine *machine)
 {
+	firmware_items_fini(&machine->items);
 	launch_fini(&machine->launch);
 }
 

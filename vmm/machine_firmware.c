@@ -6,7 +6,6 @@
 #include <time.h>
 
 #include "devices/firmware.h"
-#include "vmm/load.h"
 #include "vmm/log.h"
 #include "vmm/machine_parts.h"
 
@@ -18,7 +17,6 @@ enum {
 
 struct machine_firmware {
 	struct machine *machine;
-	struct firmware_items items;
 	struct fw_cfg *fw_cfg;
 	struct chipset *chipset;
 	struct rtc *rtc;
@@ -45,10 +43,11 @@ static void debug_line(struct debug_port_user *user, const char *text)
 
 static int items_offer(struct machine_firmware *firmware)
 {
+	const struct firmware_items *items = &firmware->machine->items;
 	int ret = 0;
 
-	for (unsigned int i = 0; i < firmware->items.n_items && !ret; i++) {
-		const struct firmware_item *item = &firmware->items.items[i];
+	for (unsigned int i = 0; i < items->n_items && !ret; i++) {
+		const struct firmware_item *item = &items->items[i];
 
 		if (item->name)
 			ret = fw_cfg_add_file(firmware->fw_cfg, item->name, item->bytes,
@@ -71,10 +70,6 @@ int machine_start_firmware(struct machine *machine, struct err *err)
 		return err_set(err, -ENOMEM, "firmware: out of memory");
 	firmware->machine = machine;
 	machine->firmware = firmware;
-	ret = load_get_items(machine->config, &machine->load_host, &machine->layout,
-			     &firmware->items, err);
-	if (ret)
-		return ret;
 	ret = fw_cfg_new(machine->pio, machine->memory, &firmware->fw_cfg);
 	if (!ret)
 		ret = items_offer(firmware);
@@ -101,7 +96,6 @@ void machine_stop_firmware(struct machine *machine)
 	rtc_free(firmware->rtc);
 	chipset_free(firmware->chipset);
 	fw_cfg_free(firmware->fw_cfg);
-	firmware_items_fini(&firmware->items);
 	free(firmware);
 	machine->firmware = NULL;
 }

@@ -79,7 +79,8 @@ struct machine {
 	struct layout layout;
 	enum backing backing;
 	struct guest_memory *memory;
-	struct launch launch; /* what the guest starts with */
+	struct launch launch;	     /* what the guest starts with */
+	struct firmware_items items; /* what firmware reads from fw_cfg */
 	struct boot_entry entry;
 	struct bus *pio;
 	struct bus *mmio;

@@ -132,14 +132,6 @@ static void snp_stop(struct machine *machine)
 	machine->type_state = NULL;
 }
 
-static const uint8_t page_types[LAUNCH_KIND_COUNT] = {
-	[LAUNCH_MEASURED] = KVM_SEV_SNP_PAGE_TYPE_NORMAL,
-	[LAUNCH_ZERO] = KVM_SEV_SNP_PAGE_TYPE_ZERO,
-	[LAUNCH_UNMEASURED] = KVM_SEV_SNP_PAGE_TYPE_UNMEASURED,
-	[LAUNCH_SECRETS] = KVM_SEV_SNP_PAGE_TYPE_SECRETS,
-	[LAUNCH_CPUID] = KVM_SEV_SNP_PAGE_TYPE_CPUID,
-};
-
 /* Until all of it is done, or it fails for good. */
 static int pages_update(struct machine *machine, struct kvm_sev_snp_launch_update *update,
 			uint32_t *ret_status)
@@ -218,7 +210,7 @@ static int part_launch(struct machine *machine, const struct launch_part *part, 
 		.gfn_start = part->gpa.start / GRANULE_BYTES,
 		.uaddr = (uintptr_t)part->source,
 		.len = range_size(part->gpa),
-		.type = page_types[part->kind],
+		.type = launch_get_snp_type(part->kind),
 	};
 	uint32_t status = 0;
 	int ret;

@@ -249,7 +249,7 @@ static int part_launch(struct machine *machine, const struct launch_part *part, 
 		.gpa = part->gpa.start,
 		.nr_pages = range_size(part->gpa) / GRANULE_BYTES,
 	};
-	bool is_measured = part->kind == LAUNCH_MEASURED || part->kind == LAUNCH_ZERO;
+	bool is_measured = launch_is_extended(part->kind);
 	unsigned int n_tries = 0;
 	uint64_t status = 0;
 	int ret = 0;

@@ -169,9 +169,11 @@ static void count_pages(struct measurement *measurement)
 static int load_and_digest(struct guest *guest, const struct layout *layout,
 			   struct measurement *measurement, struct err *err)
 {
+	struct firmware_items items = {0};
 	int ret = load_guest(guest->config, &guest->host, layout, guest->memory,
-			     &measurement->launch, &guest->entry, err);
+			     &measurement->launch, &items, &guest->entry, err);
 
+	firmware_items_fini(&items);
 	if (!ret)
 		ret = digests[guest->config->type](guest, measurement, err);
 	if (!ret)

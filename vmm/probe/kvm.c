@@ -75,11 +75,8 @@ static void look_hypercalls(struct probe *probe, int argument)
 
 /* --- Types --- */
 
-/* In the words of who has no idea why: the checks of the type say more. */
+/* Of those types whose checks say more; the others have a cure of their own. */
 static const char *const type_cures[GUEST_TYPE_COUNT] = {
-	[GUEST_TYPE_PLAIN] = "look at the kernel log",
-	[GUEST_TYPE_SW] = ("use a kernel with CONFIG_KVM_SW_PROTECTED_VM, and a processor with "
-			   "nested paging"),
 	[GUEST_TYPE_SNP] = "mend what the lines of snp below say, then load kvm_amd again",
 	[GUEST_TYPE_TDX] = "mend what the lines of tdx below say, then boot again",
 };
@@ -90,6 +87,8 @@ static void look_type(struct probe *probe, int type)
 	struct host *host = probe->question.host;
 	unsigned long kvm_type = guest_type_find((enum guest_type)type)->kvm_type;
 	const char *name = guest_type_find((enum guest_type)type)->name;
+	const char *cure = type_cures[type] ? type_cures[type]
+					    : guest_type_find((enum guest_type)type)->cure;
 	int types, vm = probe->vms[type];
 
 	if (!host) {
@@ -102,11 +101,11 @@ static void look_type(struct probe *probe, int type)
 	if (types <= 0)
 		types = 1 << KVM_X86_DEFAULT_VM;
 	if (!(types >> kvm_type & 1))
-		probe_say(probe, PROBE_FAIL, "KVM_CAP_VM_TYPES", type_cures[type],
-			  "0x%x, without type %s", (unsigned int)types, name);
+		probe_say(probe, PROBE_FAIL, "KVM_CAP_VM_TYPES", cure, "0x%x, without type %s",
+			  (unsigned int)types, name);
 	else if (vm < 0)
-		probe_say(probe, PROBE_FAIL, "KVM_CREATE_VM", type_cures[type], "type %s: %s",
-			  name, err_describe(vm));
+		probe_say(probe, PROBE_FAIL, "KVM_CREATE_VM", cure, "type %s: %s", name,
+			  err_describe(vm));
 	else
 		probe_say(probe, PROBE_OK, "KVM_CREATE_VM", NULL, "type %s, %d vCPUs at most",
 			  name, host_kvm_check_extension(host, vm, KVM_CAP_MAX_VCPUS));
