@@ -57,8 +57,8 @@ override LDFLAGS += -fsanitize=address,undefined
 endif
 LDLIBS := $(shell $(PKG_CONFIG) --libs $(PACKAGES) 2>/dev/null) -lfdt -linih
 
-SRC := $(filter-out vmm/main.c,$(wildcard vmm/*.c vmm/*/*.c memory/*.c devices/*.c boot/*.c) \
-	boot/stub/work.c)
+SRC := $(filter-out vmm/main.c boot/stub/%,$(wildcard vmm/*.c vmm/*/*.c memory/*.c devices/*.c \
+	boot/*.c boot/*/*.c)) boot/stub/work.c
 FAKE_SRC := $(wildcard tests/fake/*.c)
 UNIT_SRC := $(wildcard tests/unit/test_*.c)
 # It makes system calls of its own, which the sandbox of a whole machine forbids.
@@ -71,7 +71,7 @@ CONFORMANCE_PARTS := tests/lab/bench.c tests/lab/desk.c tests/lab/device_file.c 
 	tests/lab/subject.c
 FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
 BENCH_SRC := $(wildcard tests/bench/bench_*.c)
-HEADERS := $(wildcard vmm/*.h vmm/*/*.h memory/*.h devices/*.h boot/*.h boot/stub/*.h tests/fake/*.h)
+HEADERS := $(wildcard vmm/*.h vmm/*/*.h memory/*.h devices/*.h boot/*.h boot/*/*.h tests/fake/*.h)
 
 UNIT := $(UNIT_SRC:tests/unit/%.c=$O/unit/%)
 FAULT := $(FAULT_SRC:tests/fault/%.c=$O/fault/%)

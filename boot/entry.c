@@ -5,7 +5,7 @@
  */
 #include "boot/boot.h"
 
-#include "boot/vmsa.h"
+#include "boot/measure/vmsa.h"
 
 enum {
 	CR0_PE = 1 << 0,

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "boot/boot.h"
-#include "boot/firmware_ovmf.h"
+#include "boot/firmware/ovmf.h"
 #include "boot/kernel.h"
 #include "vmm/cleanup.h"
 #include "vmm/err.h"

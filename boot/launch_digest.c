@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "boot/launch.h"
-#include "boot/measure_snp.h"
-#include "boot/measure_tdx.h"
+#include "boot/measure/snp.h"
+#include "boot/measure/tdx.h"
 #include "memory/memory.h"
 #include "vmm/err.h"
 

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "boot/acpi.h"
+#include "boot/acpi/acpi.h"
 #include "boot/boot.h"
 #include "boot/fdt.h"
 #include "boot/kernel.h"

@@ -71,7 +71,7 @@ function check_include(line,    header, target, room)
 	sub(/\/.*/, "", target)
 	if (target == room || folder ~ /^tests/ || header == target "/" target ".h")
 		return
-	if (header ~ /^(boot\/(firmware|launch)|devices\/(assigned|firmware|quote))\.h$/)
+	if (header ~ /^(boot\/(firmware\/firmware|launch)|devices\/(assigned|firmware|quote))\.h$/)
 		return
 	if (header ~ /^vmm\/(host|host_cc|host_iommu|host_vfio|err|range|cleanup|platform)\.h$/)
 		return
@@ -81,7 +81,7 @@ function check_include(line,    header, target, room)
 FNR == 1 {
 	folder = FILENAME
 	sub(/\/[^\/]*$/, "", folder)
-	product = folder ~ /^(vmm(\/[a-z]+)?|memory|devices|boot)$/
+	product = folder ~ /^(vmm(\/[a-z]+)?|memory|devices|boot(\/[a-z]+)?)$/
 	linked = product || folder ~ /^tests\/(unit|fake|fuzz|bench|fault|model)$/
 	in_comment = body_start = 0
 	if ($0 !~ /^(\/\/|\/\*) SPDX-License-Identifier: [^ ]/)

@@ -7,7 +7,7 @@
 #define VMM_LOAD_H
 
 #include "boot/boot.h"
-#include "boot/firmware.h"
+#include "boot/firmware/firmware.h"
 #include "boot/launch.h"
 #include "memory/memory.h"
 #include "vmm/snp_file.h"

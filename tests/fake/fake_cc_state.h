@@ -4,9 +4,9 @@
 #ifndef TESTS_FAKE_FAKE_CC_STATE_H
 #define TESTS_FAKE_FAKE_CC_STATE_H
 
-#include "boot/measure_snp.h"
-#include "boot/measure_tdx.h"
-#include "boot/vmsa.h"
+#include "boot/measure/snp.h"
+#include "boot/measure/tdx.h"
+#include "boot/measure/vmsa.h"
 #include "tests/fake/fake_state.h"
 #include "vmm/host_cc.h"
 

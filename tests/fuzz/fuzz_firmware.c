@@ -5,14 +5,14 @@
  *
  * Inputs are padded in front to whole pages, because what is read first is at the end.
  */
-#include "boot/firmware_ovmf.h"
+#include "boot/firmware/ovmf.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "boot/boot.h"
-#include "boot/firmware_launch.h"
+#include "boot/firmware/launch.h"
 #include "vmm/cleanup.h"
 #include "vmm/err.h"
 #include "vmm/host_offline.h"

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Any bytes as an IGVM file, for each platform: what is accepted keeps what boot/igvm.h
+ * Any bytes as an IGVM file, for each platform: what is accepted keeps what boot/igvm/igvm.h
  * promises, what is refused is refused with one line that names the file.
  *
  * The checksum and the size in the fixed header are made right, or nothing would get further.
  */
-#include "boot/igvm.h"
+#include "boot/igvm/igvm.h"
 
 #include <stdlib.h>
 #include <string.h>

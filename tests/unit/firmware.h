@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "boot/firmware_ovmf.h"
+#include "boot/firmware/ovmf.h"
 #include "tests/unit/unit.h"
 
 enum {

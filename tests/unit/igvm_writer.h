@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-#include "boot/igvm.h"
+#include "boot/igvm/igvm.h"
 #include "vmm/err.h"
 
 enum {

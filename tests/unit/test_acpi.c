@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The tables as a guest reads them: from the RSDP on, by offset, checksums first. */
-#include "boot/acpi.h"
+#include "boot/acpi/acpi.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "boot/aml.h"
+#include "boot/acpi/aml.h"
 
 #include <string.h>
 

@@ -5,8 +5,8 @@
  */
 #include <errno.h>
 
-#include "boot/measure_snp.h"
-#include "boot/vmsa.h"
+#include "boot/measure/snp.h"
+#include "boot/measure/vmsa.h"
 #include "tests/unit/cc_rig.h"
 #include "tests/unit/id_block.h"
 

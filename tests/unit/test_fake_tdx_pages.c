@@ -5,7 +5,7 @@
  */
 #include <errno.h>
 
-#include "boot/measure_tdx.h"
+#include "boot/measure/tdx.h"
 #include "tests/unit/cc_rig.h"
 
 static const char *source_of(const struct cc_rig *rig, unsigned int page)

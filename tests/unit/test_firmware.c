@@ -3,12 +3,12 @@
  * Firmware in guest memory and in the list of what is launched; images made for tests, and
  * those of a distribution where tests/lab/fetch firmware has put them.
  */
-#include "boot/firmware.h"
+#include "boot/firmware/firmware.h"
 
 #include <errno.h>
 #include <string.h>
 
-#include "boot/firmware_launch.h"
+#include "boot/firmware/launch.h"
 #include "tests/unit/firmware.h"
 #include "tests/unit/images.h"
 #include "tests/unit/offline.h"

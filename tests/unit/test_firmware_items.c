@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* What firmware reads from fw_cfg, and the script for ACPI tables done as firmware does it. */
-#include "boot/firmware.h"
+#include "boot/firmware/firmware.h"
 
 #include <errno.h>
 #include <linux/qemu_fw_cfg.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "boot/acpi.h"
+#include "boot/acpi/acpi.h"
 #include "boot/place.h"
 #include "tests/unit/images.h"
 #include "vmm/err.h"

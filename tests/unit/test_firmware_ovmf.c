@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "boot/firmware_ovmf.h"
+#include "boot/firmware/ovmf.h"
 
 #include <errno.h>
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Hand-off blocks byte by byte, as the specifications draw them. */
-#include "boot/hob.h"
+#include "boot/firmware/hob.h"
 
 #include <string.h>
 

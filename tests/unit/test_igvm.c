@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "boot/igvm.h"
+#include "boot/igvm/igvm.h"
 
 #include <errno.h>
 

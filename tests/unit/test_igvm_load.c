@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* IGVM files in the fake kernel's guest memory, and what is measured of them. */
-#include "boot/igvm_load.h"
+#include "boot/igvm/load.h"
 
 #include <errno.h>
 #include <libfdt.h>
 #include <linux/kvm.h>
 
 #include "boot/launch.h"
-#include "boot/measure_snp.h"
-#include "boot/measure_tdx.h"
+#include "boot/measure/snp.h"
+#include "boot/measure/tdx.h"
 #include "tests/fake/fake.h"
 #include "tests/unit/igvm_files.h"
 #include "tests/unit/unit.h"

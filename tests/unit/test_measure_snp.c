@@ -8,8 +8,8 @@
 
 #include <errno.h>
 
-#include "boot/firmware_launch.h"
-#include "boot/vmsa.h"
+#include "boot/firmware/launch.h"
+#include "boot/measure/vmsa.h"
 #include "tests/unit/firmware.h"
 #include "tests/unit/offline.h"
 #include "vmm/err.h"

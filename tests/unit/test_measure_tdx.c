@@ -8,7 +8,7 @@
 
 #include <errno.h>
 
-#include "boot/firmware_launch.h"
+#include "boot/firmware/launch.h"
 #include "tests/unit/firmware.h"
 #include "tests/unit/offline.h"
 

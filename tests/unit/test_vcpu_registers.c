@@ -7,7 +7,7 @@
 
 #include <errno.h>
 
-#include "boot/measure_snp.h"
+#include "boot/measure/snp.h"
 #include "tests/fake/faulty.h"
 #include "tests/unit/cc_rig.h"
 #include "tests/unit/igvm_writer.h"

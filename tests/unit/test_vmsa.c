@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Save areas that others made, as registers; what vmsa_init makes is in test_measure_snp.c. */
-#include "boot/vmsa.h"
+#include "boot/measure/vmsa.h"
 
 #include <errno.h>
 #include <string.h>

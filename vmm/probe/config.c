@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "boot/boot.h"
-#include "boot/firmware.h"
+#include "boot/firmware/firmware.h"
 #include "devices/devices.h"
 #include "vmm/certs.h"
 #include "vmm/cleanup.h"
