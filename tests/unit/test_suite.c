@@ -156,6 +156,10 @@ START_TEST(test_status_above_200_needs_an_explanation)
 	expect_failure("[fake]\nexit 205\n[expect]\nexit = 205\n",
 		       "exit status 205 was not explained on stderr");
 	expect_pass("[fake]\necho alcove: because >&2; exit 205\n[expect]\nexit = 205\n");
+	/* That it was on its way is no reason. */
+	expect_failure("[fake]\necho alcove: info: vcpu0 stopped >&2; exit 205\n"
+		       "[expect]\nexit = 205\n",
+		       "exit status 205 was not explained on stderr");
 }
 END_TEST
 
@@ -232,6 +236,16 @@ START_TEST(test_time_limit_kills_everything_it_started)
 		       "still running after 1 s; console: 'finished' did not appear");
 	ck_assert(!process_runs("86341"));
 	ck_assert(!process_runs("86342"));
+}
+END_TEST
+
+START_TEST(test_time_limit_leaves_time_for_last_words)
+{
+	expect_failure("[fake]\ntrap 'echo stopped here >&2; exit 0' TERM\nsleep 86345 & wait\n"
+		       "[expect]\ntime-limit = 1\n",
+		       "still running after 1 s");
+	ck_assert_ptr_nonnull(strstr(report, "\n#   stopped here\n"));
+	ck_assert(!process_runs("86345"));
 }
 END_TEST
 
@@ -449,6 +463,7 @@ int main(void)
 		test_signal_is_sent_after_its_pattern,
 		test_terminal_is_one,
 		test_time_limit_kills_everything_it_started,
+		test_time_limit_leaves_time_for_last_words,
 		test_time_limit_stops_endless_output,
 		test_nothing_is_left_of_a_case_that_ends_early,
 		test_matrix_is_every_combination,
