@@ -6,7 +6,7 @@
 #include "tests/unit/captured.h"
 #include "tests/unit/cc_boots.h"
 #include "tests/unit/id_block.h"
-#include "vmm/cpuid.h"
+#include "tests/unit/measure_request.h"
 #include "vmm/err.h"
 #include "vmm/measure/measure.h"
 
@@ -15,26 +15,6 @@ static char amdsev_path[] = "build/firmware/OVMF.amdsev.fd";
 static char inteltdx_path[] = "build/firmware/OVMF.inteltdx.ms.fd";
 
 static const unsigned int vcpu_counts[] = {1, 4};
-
-/* What the fake's processor has to say about a launch. */
-static void request_fill(struct fake *fake, struct measure_request *request, char model[16])
-{
-	struct host *host = fake_host(fake);
-	int vm = host_vm_create(host, KVM_X86_DEFAULT_VM);
-	struct kvm_cpuid2 *cpuid = NULL;
-	struct kvm_cpuid_entry2 *leaf;
-
-	ck_assert_int_eq(cpuid_new(host, vm, &cpuid, NULL), 0);
-	snprintf(model, 16, "0x%x", cpuid_signature(cpuid));
-	leaf = cpuid_find(cpuid, 0x8000001f, 0);
-	*request = (struct measure_request){
-		.vcpu_model = model,
-		.c_bit = leaf ? leaf->ebx & 0x3f : 0,
-		.gpa_bits = 48,
-	};
-	free(cpuid);
-	host_close(host, vm);
-}
 
 static void digest_get(struct fixture *fixture, uint8_t ret_digest[FAKE_DIGEST_BYTES])
 {

@@ -4,9 +4,9 @@
 
 #include "tests/fake/fake.h"
 #include "tests/fake/fake_cc.h"
+#include "tests/unit/measure_request.h"
 #include "tests/unit/measure_rig.h"
 #include "vmm/config.h"
-#include "vmm/cpuid.h"
 #include "vmm/err.h"
 #include "vmm/platform.h"
 
@@ -128,27 +128,6 @@ static int guest_run(void *guest, unsigned int vcpu_id, struct kvm_run *run_area
 	run_area->io.data_offset = sizeof(*run_area);
 	*((char *)run_area + sizeof(*run_area)) = GUEST_STATUS;
 	return 0;
-}
-
-/* What the fake's processor has to say about a launch. */
-static void request_fill(struct fake *fake, struct measure_request *request, char model[16])
-{
-	struct host *host = fake_host(fake);
-	int vm = host_vm_create(host, KVM_X86_DEFAULT_VM);
-	struct kvm_cpuid2 *cpuid = NULL;
-	struct kvm_cpuid_entry2 *leaf;
-
-	ck_assert_int_ge(vm, 0);
-	ck_assert_int_eq(cpuid_new(host, vm, &cpuid, NULL), 0);
-	snprintf(model, 16, "0x%x", cpuid_signature(cpuid));
-	leaf = cpuid_find(cpuid, 0x8000001f, 0);
-	*request = (struct measure_request){
-		.vcpu_model = model,
-		.c_bit = leaf ? leaf->ebx & 0x3f : 0,
-		.gpa_bits = 48,
-	};
-	free(cpuid);
-	host_close(host, vm);
 }
 
 static const struct {

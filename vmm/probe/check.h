@@ -60,6 +60,10 @@ bool probe_find_number(const char *text, const char *key, uint64_t *ret_value);
 /* A flag of /proc/cpuinfo, of the line @line ("flags", "bugs"). Returns 1, 0, -errno. */
 int probe_cpuinfo_has(const struct probe *probe, const char *line, const char *flag);
 
+/* Is @flag of the processor there, so that the kernel uses @feature ("SNP")? */
+void probe_look_flag(struct probe *probe, const char *flag, const char *feature,
+		     const char *cure);
+
 /* A parameter of a module should be on ("Y" or a number other than 0). */
 struct probe_parameter {
 	const char *module;

@@ -137,6 +137,23 @@ int probe_cpuinfo_has(const struct probe *probe, const char *line, const char *f
 	return probe_has_word(flags, flag);
 }
 
+void probe_look_flag(struct probe *probe, const char *flag, const char *feature,
+		     const char *cure)
+{
+	char path[HOST_PCI_PATH_BYTES];
+	int ret = probe_cpuinfo_has(probe, "flags", flag);
+
+	probe_path(path, probe->question.paths.proc, "cpuinfo");
+	if (ret < 0)
+		probe_say(probe, PROBE_UNKNOWN, path, "mount proc at /proc", "%s",
+			  err_describe(ret));
+	else if (ret)
+		probe_say(probe, PROBE_OK, path, NULL, "%s", flag);
+	else
+		probe_say(probe, PROBE_FAIL, path, cure,
+			  "no %s: the kernel does not use %s on this host", flag, feature);
+}
+
 /* --- What more than one check looks at --- */
 
 void probe_look_parameters(struct probe *probe, const struct probe_parameter *parameters,

@@ -83,19 +83,8 @@ static void look_asids(struct probe *probe, int argument)
 /* What is left of CPUID after the kernel looked at firmware and RMP. */
 static void look_cpuinfo(struct probe *probe, int argument)
 {
-	char path[HOST_PCI_PATH_BYTES];
-	int ret = probe_cpuinfo_has(probe, "flags", "sev_snp");
-
 	(void)argument;
-	probe_path(path, probe->question.paths.proc, "cpuinfo");
-	if (ret < 0)
-		probe_say(probe, PROBE_UNKNOWN, path, "mount proc at /proc", "%s",
-			  err_describe(ret));
-	else if (ret)
-		probe_say(probe, PROBE_OK, path, NULL, "sev_snp");
-	else
-		probe_say(probe, PROBE_FAIL, path, CURE_SMEE,
-			  "no sev_snp: the kernel does not use SNP on this host");
+	probe_look_flag(probe, "sev_snp", "SNP", CURE_SMEE);
 }
 
 static void look_parameters(struct probe *probe, int argument)

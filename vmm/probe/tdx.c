@@ -60,18 +60,10 @@ static void look_cpu(struct probe *probe, int argument)
 static void look_cpuinfo(struct probe *probe, int argument)
 {
 	char path[HOST_PCI_PATH_BYTES];
-	int ret = probe_cpuinfo_has(probe, "flags", "tdx_host_platform");
 
 	(void)argument;
+	probe_look_flag(probe, "tdx_host_platform", "TDX", CURE_FIRMWARE);
 	probe_path(path, probe->question.paths.proc, "cpuinfo");
-	if (ret < 0)
-		probe_say(probe, PROBE_UNKNOWN, path, "mount proc at /proc", "%s",
-			  err_describe(ret));
-	else if (ret)
-		probe_say(probe, PROBE_OK, path, NULL, "tdx_host_platform");
-	else
-		probe_say(probe, PROBE_FAIL, path, CURE_FIRMWARE,
-			  "no tdx_host_platform: the kernel does not use TDX on this host");
 	if (probe_cpuinfo_has(probe, "bugs", "tdx_pw_mce") > 0)
 		probe_say(probe, PROBE_OK, path, NULL,
 			  "tdx_pw_mce: no kexec of the host while TDX is on");
